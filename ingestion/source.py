@@ -1,0 +1,151 @@
+"""What a source is.
+
+A source is a declaration (`Source`) and one function that reads it. The function turns what it fetched into `Batch`es:
+queries over files that lie in the lake. No row passes Python; `landing.py` runs the queries. Standard library only, so
+that the declaration can be imported by anything that needs names, keys or cadence (`orchestration` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Literal, Protocol
+
+Cadence = Literal["monthly", "daily", "half-hourly", "nomination cycles"]
+ReadKind = Literal["file", "full", "incremental", "id listing"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """One raw table of a source.
+
+    `columns` are created in raw by every landing, even when nothing was delivered, so that staging always compiles; they
+    equal the columns that staging declares (a test holds the two together). Columns the source adds later are landed as
+    well. A delivery that lacks one of `key` is refused; one that lacks another column lands, and staging reports it.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    personal: tuple[str, ...] = ()
+    """Columns that name or point to a person: marts see a keyed pseudonym of these and nothing else."""
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """One file in the lake, and how many rows its reader counted in it."""
+
+    uri: str
+    """Where it came from, without any credential."""
+    key: str
+    """Its name in the lake, relative to the lake's root; stands as `_source_file` on each of its rows."""
+    sha256: str
+    bytes: int
+    rows: int
+    columns: tuple[str, ...]
+    """Column names seen in the file, in its order."""
+    read_kind: ReadKind = "file"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """New rows of one raw table.
+
+    `query` is one DuckDB SELECT over local copies of `files`. It yields exactly `columns`, each VARCHAR with the text that
+    was sent, then `_source_file` (the lake key) and `_source_row` (BIGINT, 1-based position in that file).
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    query: str
+    files: tuple[LakeFile, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that could not be landed. It never stops the rest; it makes the exit code 1.
+
+    `code` is stable and starts with its class (`DATA_`, `SOURCE_`, `PROTOCOL_`, `DENIED_`, `CONFIG_`); the message says
+    what happened and what to do next, and holds neither credentials nor personal data.
+    """
+
+    code: str
+    message: str
+    table: str | None = None
+    uri: str | None = None
+    row: int | None = None
+    column: str | None = None
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A file or data set that was looked at and holds nothing new."""
+
+    table: str
+    uri: str
+
+
+class SourceError(Exception):
+    """The whole source cannot be read now. Carries the same stable code as a `Problem`."""
+
+    def __init__(self, code: str, message: str, uri: str | None = None) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.uri = code, message, uri
+
+
+class Run(Protocol):
+    """What one landing of one source may use. Implemented by `landing.py`."""
+
+    since: date | None
+    until: date | None
+    params: Mapping[str, str]
+
+    def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
+        """Puts verbatim bytes (or a local file, which is moved) into the lake; the same content is stored once."""
+        ...
+
+    def landed(self, table: str) -> frozenset[str]:
+        """SHA-256 of every file that completed loads have landed into the table."""
+        ...
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        """Rows of a SELECT on the warehouse (both dialects must understand it); empty when its table does not exist."""
+        ...
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        """Moves the progress bar on a terminal, logs now and then elsewhere."""
+        ...
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file as the lake keeps it, with a local path that DuckDB can read during this run."""
+
+    key: str
+    path: Path
+    sha256: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Source:
+    """The declaration of one source; `sources/<name>/__init__.py` exports it as `SOURCE`."""
+
+    name: str
+    title: str
+    tables: tuple[Table, ...]
+    cadence: Cadence
+    licence: str
+    settings: tuple[str, ...]
+    """Environment variables that point to it; none set means the source is not configured and `land all` passes it by."""
+    read: Callable[[Run], Iterable[Batch | Problem | Unchanged]]
+    quirks: tuple[str, ...] = field(default=())
+
+    def table(self, name: str) -> Table:
+        """The declared table of that name; KeyError names both when there is none."""
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise KeyError(f"{self.name} declares no table {name!r}")
