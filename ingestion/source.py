@@ -47,6 +47,9 @@ class LakeFile:
     columns: tuple[str, ...]
     """Column names seen in the file, in its order."""
     read_kind: ReadKind = "file"
+    version: str | None = None
+    """What the source calls the state this was read in (Socrata's `rowsUpdatedAt`), for the next run to compare with; null
+    where the source has no such word. Lands as `landed_files.version`."""
 
 
 @dataclass(frozen=True)
