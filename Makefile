@@ -1,0 +1,83 @@
+# Everything a person or CI does here is one of these verbs. Each works on a fresh clone with an empty environment:
+# it sets up what it needs first, and costs nothing extra when that is done already.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+UV_VERSION := 0.13.8
+READY := .venv/.ready
+ARGS ?=
+
+# uv from PATH if it runs, otherwise the one that setup puts into the project. Looked up when used: setup may have just put it there.
+UV = $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
+# An already set variable wins over .env; ingestion, dbt and publishing all see the same.
+RUN = $(UV) run --no-sync --quiet $(if $(wildcard .env),--env-file .env)
+
+unexport VIRTUAL_ENV
+export UV_PROJECT_ENVIRONMENT := .venv
+export UV_PYTHON_DOWNLOADS := never
+# Utilities often sit behind a proxy with a certificate authority of their own, which only the system knows. Two names: older uv knew the second.
+export UV_SYSTEM_CERTS ?= true
+export UV_NATIVE_TLS ?= true
+
+.PHONY: help setup run sample ingest build test lint docs bench clean
+
+help: ## Show these verbs
+	@printf 'Meterhouse: utility bills and smart-meter reads, from the wire to tested marts\n\n'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@printf '\nSettings are environment variables or lines of .env (see .env.example). First time here: make run\n'
+
+setup: $(READY) ## Make the locked Python environment in .venv (uv is put into .uv if you have none)
+
+$(READY): uv.lock pyproject.toml
+	@python=''; \
+	for candidate in $${PYTHON:-python3} python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	    if "$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then python="$$candidate"; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	    echo 'Meterhouse needs Python 3.11 or newer and found none. Install one, or name it: make setup PYTHON=/path/to/python3.12' >&2; exit 1; \
+	fi; \
+	if ! uv --version >/dev/null 2>&1 && ! .uv/bin/uv --version >/dev/null 2>&1; then \
+	    echo 'Installing uv $(UV_VERSION) into .uv'; \
+	    "$$python" -m venv .uv || { echo 'That Python cannot make a virtual environment (on Debian: apt-get install python3-venv).' >&2; exit 1; }; \
+	    .uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
+	fi; \
+	echo 'Installing the locked environment into .venv'; \
+	uv="$$(uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)"; \
+	choice=(); if [ ! -x .venv/bin/python ]; then choice=(--python "$$("$$python" -c 'import sys; print(sys.executable)')"); fi; \
+	"$$uv" sync --locked --quiet "$${choice[@]}"; \
+	touch $(READY)
+
+run: setup ## Do the whole job: sample world, ingest, build, publish, summary
+	@$(MAKE) ingest
+	@$(MAKE) build
+	@$(RUN) python -m publishing summary
+
+sample: setup ## Make the sample world in data/sample (skipped by ingest when real sources are set)
+	@$(RUN) python -m simulator make $(ARGS)
+
+ingest: setup ## Land what is new into raw, from the sources that are set or from the sample world
+	@$(RUN) python -m simulator run -- python -m ingestion land all $(ARGS)
+
+build: setup ## Build and test staging, marts and ledgers with dbt, then publish what passed
+	@$(RUN) python -m publishing build $(ARGS)
+
+test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some)
+	@$(RUN) pytest $(ARGS)
+
+lint: setup ## Check style, types and SQL, as the commit hook does
+	@$(RUN) pre-commit run --all-files $(ARGS)
+
+docs: setup ## Write the catalogue of models and columns as one page
+	@$(RUN) python -m publishing docs
+
+bench: setup ## Compare landing and building with the physical limit of the engines
+	@$(RUN) python -m bench $(ARGS)
+
+clean: ## Remove environments, logs, caches and the sample world (the rest of data/ stays: raw is the only memory)
+	@rm -rf .venv .uv target logs dbt_project/target dbt_project/logs docs/site data/sample
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo 'Kept: data/ (warehouse, lake, published copy, pseudonym key). To begin anew, remove it by hand.'
