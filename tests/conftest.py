@@ -1,0 +1,71 @@
+"""What every test may ask for: a PostgreSQL server for the session, a database or DuckDB file of its own per test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.postgres_server import execute, fresh_database, postgres_server
+
+
+@pytest.fixture(scope="session")
+def postgres_session() -> Iterator[dict[str, str]]:
+    """PG* of a server that lives as long as the session. A server that cannot start is an error, never a skip."""
+    with postgres_server() as settings:
+        yield settings
+
+
+@pytest.fixture
+def postgres(postgres_session: dict[str, str]) -> Iterator[dict[str, str]]:
+    """PG* of a fresh database."""
+    with fresh_database(postgres_session) as settings:
+        yield settings
+
+
+@dataclass(frozen=True)
+class TestWarehouse:
+    """An empty warehouse: `engine` is duckdb or postgres, `env` points every program to it, `query` reads it."""
+
+    __test__ = False
+
+    engine: str
+    env: dict[str, str]
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a statement, on a connection of its own; on DuckDB no other process may hold the file meanwhile."""
+        if self.engine == "duckdb":
+            import duckdb
+
+            with duckdb.connect(self.env["WAREHOUSE_PATH"]) as connection:
+                connection.execute("set TimeZone = 'UTC'")
+                return connection.execute(sql).fetchall()
+        return execute(self.env, sql)
+
+
+def duckdb_warehouse(folder: Path) -> TestWarehouse:
+    return TestWarehouse("duckdb", {"WAREHOUSE": "duckdb", **_folders(folder)})
+
+
+def postgres_warehouse(folder: Path, settings: dict[str, str]) -> TestWarehouse:
+    return TestWarehouse("postgres", {"WAREHOUSE": "postgres", **settings, **_folders(folder)})
+
+
+def _folders(folder: Path) -> dict[str, str]:
+    # WAREHOUSE_PATH is set for both engines, so that no test can ever touch the warehouse of the checkout.
+    return {
+        "METERHOUSE_DATA": str(folder / "data"),
+        "LAKE_URL": str(folder / "data" / "lake"),
+        "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"),
+    }
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def warehouse(request: pytest.FixtureRequest, tmp_path: Path) -> TestWarehouse:
+    """Each test that asks for it runs twice: on DuckDB and on PostgreSQL."""
+    if request.param == "duckdb":
+        return duckdb_warehouse(tmp_path)
+    return postgres_warehouse(tmp_path, request.getfixturevalue("postgres"))
