@@ -7,7 +7,7 @@ that the declaration can be imported by anything that needs names, keys or caden
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -64,6 +64,9 @@ class Batch:
     columns: tuple[str, ...]
     query: str
     files: tuple[LakeFile, ...]
+    narrow: Callable[[Sequence[LakeFile]], str] | None = None
+    """The same query over some of `files` only. When the whole query fails, landing asks it file by file, and only the files
+    that fail are rejected; without it they all are."""
 
 
 @dataclass(frozen=True)

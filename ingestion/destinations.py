@@ -1,0 +1,157 @@
+"""dlt's two destinations, each with our own load job (see `packages.py`). Imported only while landing, as it loads dlt."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+from dlt.common.destination import DestinationCapabilitiesContext
+from dlt.common.destination.client import LoadJob, PreparedTableSchema, RunnableLoadJob
+from dlt.common.schema.typing import TSchemaTables
+from dlt.destinations.impl.duckdb.duck import DuckDbClient
+from dlt.destinations.impl.duckdb.factory import duckdb as duckdb_destination
+from dlt.destinations.impl.postgres.configuration import PostgresCredentials
+from dlt.destinations.impl.postgres.factory import postgres as postgres_destination
+from dlt.destinations.impl.postgres.postgres import PostgresClient
+
+from ingestion.crash import crash_point
+from ingestion.packages import FORMAT, Packages, Part
+from ingestion.warehouse import PostgresWarehouse, literal, quoted
+
+_current: Packages | None = None
+"""The package being loaded. dlt builds clients and jobs itself and hands no object of ours through; the lock allows one."""
+
+
+def destination(packages: Packages) -> Any:
+    """The dlt destination of the warehouse the packages go to."""
+    global _current
+    _current = packages
+    if isinstance(packages.warehouse, PostgresWarehouse):
+        # dlt wants credentials; the connections are opened by `warehouse.py`, so these are labels and the password is none.
+        settings = packages.warehouse.settings
+        credentials = PostgresCredentials()
+        credentials.host, credentials.port = settings.pghost, settings.pgport
+        credentials.username, credentials.password = settings.pguser, "kept by warehouse.py"
+        credentials.database = settings.pgdatabase
+        return PostgresDoor(credentials=credentials, create_indexes=False)
+    return DuckDBDoor(credentials=packages.warehouse.connection)
+
+
+def _packages() -> Packages:
+    assert _current is not None
+    return _current
+
+
+class _Door:
+    """What both clients do at the edges of a package."""
+
+    def update_stored_schema(self, *arguments: Any, **keywords: Any) -> TSchemaTables | None:
+        update: TSchemaTables | None = super().update_stored_schema(*arguments, **keywords)  # type: ignore[misc]
+        crash_point("load.start")
+        return update
+
+    def complete_load(self, load_id: str) -> None:
+        _packages().before_completion(load_id)
+        crash_point("load.before_loads_row")
+        super().complete_load(load_id)  # type: ignore[misc]
+        crash_point("load.after_loads_row")
+
+
+class DuckDBClient(_Door, DuckDbClient):
+    def create_load_job(
+        self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        return DuckDBJob(file_path)
+
+
+class DuckDBJob(RunnableLoadJob):
+    """`insert ... select` in one transaction; DuckDB reads the lake's files itself."""
+
+    def run(self) -> None:
+        client: Any = self._job_client
+        target = client.sql_client.make_qualified_table_name(self.load_table_name)
+
+        def insert(part: Part, select: str) -> int:
+            names = ", ".join(quoted(column) for column in (*part.columns, "_dlt_load_id"))
+            done = client.sql_client.native_connection.execute(f"insert into {target} ({names}) {select}").fetchone()
+            return int(done[0])
+
+        _packages().run_job(self._file_path, self._load_id, self.load_table_name, insert)
+
+
+class DuckDBDoor(duckdb_destination):
+    def _raw_capabilities(self) -> DestinationCapabilitiesContext:
+        return _only_our_format(super()._raw_capabilities())
+
+    @property
+    def client_class(self) -> type[DuckDBClient]:
+        return DuckDBClient
+
+
+class PostgresDoorClient(_Door, PostgresClient):
+    def __init__(self, *arguments: Any, **keywords: Any) -> None:
+        super().__init__(*arguments, **keywords)
+        client: Any = self.sql_client
+        warehouse = _packages().warehouse
+        assert isinstance(warehouse, PostgresWarehouse)
+
+        def open_connection() -> Any:
+            client._conn = warehouse.open(search_path=client.dataset_name)
+            client._reset_connection()
+            return client._conn
+
+        client.open_connection = open_connection
+
+    def create_load_job(
+        self, table: PreparedTableSchema, file_path: str, load_id: str, restore: bool = False
+    ) -> LoadJob:
+        return PostgresJob(file_path)
+
+
+class PostgresJob(RunnableLoadJob):
+    r"""DuckDB writes a CSV, COPY reads it in one transaction. Null is `\N` unquoted, so '' and a text `\N` stay themselves."""
+
+    def run(self) -> None:
+        client: Any = self._job_client
+        target = client.sql_client.make_qualified_table_name(self.load_table_name)
+        path = _packages().scratch / f"{self.load_table_name}.csv"
+
+        def copy(part: Part, select: str) -> int:
+            with duckdb.connect() as engine:
+                form = "(format csv, header false, nullstr '\\N', delimiter ',', quote '\"', escape '\"')"
+                written = engine.execute(f"copy ({select}) to {literal(str(path))} {form}").fetchone()
+            crash_point("load.csv_written")
+            names = ", ".join(quoted(column) for column in (*part.columns, "_dlt_load_id"))
+            statement = f"copy {target} ({names}) from stdin with (format csv, null '\\N', encoding 'UTF8')"
+            with (
+                path.open("rb") as stream,
+                client.sql_client.begin_transaction(),
+                client.sql_client.native_connection.cursor() as cursor,
+            ):
+                cursor.copy_expert(statement, stream, size=1 << 18)
+                copied = int(cursor.rowcount)
+                if written is None or written[0] != copied:
+                    raise AssertionError(f"{written} rows were written and {copied} copied")
+            return copied
+
+        try:
+            _packages().run_job(self._file_path, self._load_id, self.load_table_name, copy)
+        finally:
+            path.unlink(missing_ok=True)
+
+
+class PostgresDoor(postgres_destination):
+    def _raw_capabilities(self) -> DestinationCapabilitiesContext:
+        return _only_our_format(super()._raw_capabilities())
+
+    @property
+    def client_class(self) -> type[PostgresDoorClient]:
+        return PostgresDoorClient
+
+
+def _only_our_format(capabilities: DestinationCapabilitiesContext) -> DestinationCapabilitiesContext:
+    # With no other format on offer, dlt's default way in (typed literals, 26 to 54 times slower) cannot be met by accident.
+    capabilities.preferred_loader_file_format = FORMAT  # type: ignore[assignment]
+    capabilities.supported_loader_file_formats = [FORMAT]  # type: ignore[list-item]
+    capabilities.loader_file_format_selector = None
+    return capabilities

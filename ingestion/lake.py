@@ -1,0 +1,153 @@
+"""Verbatim bytes in: every delivered file is kept as it came, once per content, in a local folder or under `s3://`.
+
+A file's key is `<source>/<table>/<YYYY-MM-DD>/<first 12 hex of its SHA-256>.<extension>`, dated by the day it was first
+seen (UTC). The key stands as `_source_file` on every row, so it is short; `raw.landed_files` leads from it to the address
+the bytes came from. Nothing is ever overwritten or deleted here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ingestion.errors import LandingError
+from ingestion.source import StoredFile
+
+HASH_LENGTH = 12
+CHUNK = 1 << 20
+
+
+class Lake:
+    """The lake under `url`; `scratch` is a folder for this run only, where S3 objects have their local copies."""
+
+    def __init__(self, url: str, scratch: Path) -> None:
+        self.url = url.rstrip("/")
+        self.scratch = scratch
+        self.remote: Any = None
+        if "://" in self.url:
+            import fsspec
+
+            # A listing cache would hide what another run has just stored.
+            self.remote = fsspec.filesystem(
+                self.url.split("://", 1)[0], use_listings_cache=False, skip_instance_cache=True
+            )
+        else:
+            self.root = Path(self.url)
+        self._known: dict[str, dict[str, str]] = {}
+
+    def put(self, source: str, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
+        """Stores the content unless the lake has it; a Path is moved away from where it was.
+
+        `name` only gives the extension. Raises LandingError `DISK_FULL` or `LAKE_WRITE`.
+        """
+        digest = sha256 or digest_of(content)
+        size = len(content) if isinstance(content, bytes) else content.stat().st_size
+        folder = f"{source}/{table}"
+        try:
+            key, known = self._key(folder, digest, _extension(name))
+            path = self._put_remote(key, content, known) if self.remote else self._put_local(key, content)
+        except OSError as error:
+            code = "DISK_FULL" if error.errno == 28 else "LAKE_WRITE"
+            raise LandingError(code, f"cannot store {name} in the lake {self.url}: {error.strerror or error}") from None
+        self._known[folder][digest[:HASH_LENGTH]] = key
+        return StoredFile(key, path, digest, size)
+
+    def _key(self, folder: str, digest: str, extension: str) -> tuple[str, bool]:
+        """The key of this content, and whether the lake has it already."""
+        if folder not in self._known:
+            self._known[folder] = {key.rsplit("/", 1)[1].split(".", 1)[0]: key for key in self._keys(folder)}
+        found = self._known[folder].get(digest[:HASH_LENGTH])
+        if found and self._digest(found) == digest:
+            return found, True
+        # Two contents that share 48 bits: the newcomer gets its whole hash for a name.
+        length = 64 if found else HASH_LENGTH
+        return f"{folder}/{datetime.now(UTC):%Y-%m-%d}/{digest[:length]}{extension}", False
+
+    def _keys(self, folder: str) -> list[str]:
+        if self.remote:
+            prefix = self.url.split("://", 1)[1]
+            with suppress(FileNotFoundError):
+                return [key[len(prefix) + 1 :] for key in self.remote.find(f"{prefix}/{folder}")]
+            return []
+        return [str(path.relative_to(self.root)) for path in (self.root / folder).glob("*/*") if path.name[0] != "."]
+
+    def _digest(self, key: str) -> str:
+        name = key.rsplit("/", 1)[1].split(".", 1)[0]
+        if len(name) == 64:
+            return name
+        if self.remote:
+            digest = hashlib.sha256()
+            with self.remote.open(f"{self.url}/{key}", "rb") as stream:
+                while chunk := stream.read(CHUNK):
+                    digest.update(chunk)
+            return digest.hexdigest()
+        return digest_of(self.root / key)
+
+    def _put_local(self, key: str, content: bytes | Path) -> Path:
+        target = self.root / key
+        if target.exists():
+            if isinstance(content, Path):
+                content.unlink()
+            return target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                if isinstance(content, bytes):
+                    stream.write(content)
+                elif not _renamed(content, temporary):
+                    with content.open("rb") as original:
+                        shutil.copyfileobj(original, stream, CHUNK)
+                stream.flush()
+            with open(temporary, "rb") as stream:
+                os.fsync(stream.fileno())  # a row must never point to bytes that a power cut took away
+            os.chmod(temporary, 0o444)
+            os.replace(temporary, target)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary)
+            raise
+        if isinstance(content, Path):
+            with suppress(FileNotFoundError):
+                content.unlink()
+        return target
+
+    def _put_remote(self, key: str, content: bytes | Path, known: bool) -> Path:
+        local = self.scratch / "lake" / key
+        local.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(content, bytes):
+            local.write_bytes(content)
+        else:
+            shutil.move(content, local)
+        if not known:
+            self.remote.put_file(str(local), f"{self.url}/{key}")  # an object appears whole or not at all
+        return local
+
+
+def digest_of(content: bytes | Path) -> str:
+    """SHA-256 in hex; a file is read in pieces."""
+    if isinstance(content, bytes):
+        return hashlib.sha256(content).hexdigest()
+    with content.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _renamed(content: Path, temporary: str) -> bool:
+    try:
+        os.replace(content, temporary)
+        return True
+    except OSError:  # another file system
+        return False
+
+
+def _extension(name: str) -> str:
+    """`.json` or `.json.gz` of a delivered name; DuckDB goes by it to unpack."""
+    found = re.search(r"(\.[A-Za-z0-9]{1,8})?(\.(?:gz|zst))?$", Path(name).name)
+    return found[0].lower() if found else ""

@@ -1,0 +1,205 @@
+"""One dlt load package: queries in, completed rows in raw out, or nothing.
+
+dlt keeps what it is good at: tables and columns are made and migrated by it, each package has its load id, and
+`_dlt_loads` says which packages are complete. Rows never pass Python. Every load job is a small file holding one DuckDB
+SELECT; the two destinations below run it verbatim, DuckDB by `insert ... select`, PostgreSQL by way of a CSV that DuckDB
+writes and COPY reads. (dlt's own ways were tried: its `.model` job rewrites the SQL through sqlglot, and its CSV job turns
+empty text into null.)
+
+dlt alone is not exactly-once: killed between a commit and its own marker, it loads a package twice. So its local state is
+thrown away before every package, and `landing.py` sweeps rows without a completed load. See docs/decisions.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingestion.crash import crash_point
+from ingestion.errors import LandingError, WarehouseError
+from ingestion.source import Batch
+from ingestion.warehouse import RAW, Warehouse, brief, literal, quoted
+
+if TYPE_CHECKING:
+    import dlt
+
+log = logging.getLogger(__name__)
+
+FORMAT = "insert_values"
+"""dlt's name for load files that hold SQL text. Imported files of this format pass dlt untouched."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One load job: the rows one query gives for one table."""
+
+    table: str
+    columns: tuple[str, ...]
+    """Names in raw, in the order of the query's items, `_dlt_load_id` excluded."""
+    select: str
+    rows: int = 0
+    batch: Batch | None = None
+
+
+class PartFailed(Exception):
+    """The query of one part failed, or what it wrote was not what was read; nothing of the package is complete."""
+
+    def __init__(self, part: Part, reason: str) -> None:
+        super().__init__(reason)
+        self.part, self.reason = part, reason
+
+
+def configure_dlt(home: Path) -> None:
+    """Settles dlt's settings for this process, before dlt is imported: nobody's global dlt configuration is read."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.update(
+        {
+            "DLT_PROJECT_DIR": str(home),
+            "DLT_DATA_DIR": str(home),
+            "DLT_LOCAL_DIR": str(home),
+            "RUNTIME__DLTHUB_TELEMETRY": "false",
+            "RESTORE_FROM_DESTINATION": "false",
+            "ENABLE_RUNTIME_TRACE": "false",
+            "SCHEMA__NAMING": "snake_case",
+            "DATA_WRITER__DISABLE_COMPRESSION": "true",
+            "NORMALIZE__WORKERS": "1",
+            "LOAD__WORKERS": "1",
+            "LOAD__DELETE_COMPLETED_JOBS": "true",
+        }
+    )
+    # dlt logs an error with the statement and a traceback; what matters is told once, by us.
+    os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
+
+
+class Packages:
+    """Loads packages into one warehouse. `home` keeps dlt's files, `scratch` those of this run."""
+
+    def __init__(self, warehouse: Warehouse, home: Path, scratch: Path) -> None:
+        self.warehouse, self.scratch = warehouse, scratch
+        # A folder of its own per database: a package made for one can never be loaded into another.
+        self.home = home / sha256(warehouse.identity.encode()).hexdigest()[:12]
+        configure_dlt(self.home)
+        self.parts: list[Part] = []
+        self.failed: PartFailed | None = None
+        self.before_completion: Callable[[str], None] = lambda load_id: None
+
+    def load(
+        self,
+        schema: str,
+        parts: Sequence[Part],
+        columns: Mapping[str, Sequence[str]],
+        before_completion: Callable[[str], None] = lambda load_id: None,
+    ) -> str:
+        """Loads the parts as one package and returns its load id.
+
+        `columns` gives every column of every table to be made, those of the parts included. `before_completion` gets
+        the load id when all rows are in and the package is about to be called complete; if it raises, it never is.
+        Raises PartFailed, WarehouseError, or what `before_completion` raised; rows may then be left for the sweep.
+        """
+        import dlt
+
+        touched = {part.table for part in parts}
+        self.parts = [*parts, *(_empty(table, names) for table, names in columns.items() if table not in touched)]
+        self.failed, self.before_completion = None, before_completion
+        self._discard()
+        pipeline = dlt.pipeline(
+            "landing", pipelines_dir=str(self.home), destination=self._destination(), dataset_name=RAW, progress=None
+        )
+        try:
+            pipeline.extract(self._source(schema, columns), loader_file_format=FORMAT)  # type: ignore[arg-type]
+            crash_point("extract.end")
+            crash_point("normalize.start")
+            pipeline.normalize()
+            info = pipeline.load()
+        except Exception as error:
+            if self.failed:
+                raise self.failed from None
+            for cause in _causes(error):
+                if isinstance(cause, LandingError | PartFailed):
+                    raise cause from None
+            log.debug("package of %s failed", schema, exc_info=error)
+            raise WarehouseError("WAREHOUSE_LOAD", f"{self.warehouse.identity}: {brief(_causes(error)[-1])}") from None
+        finally:
+            self._discard()
+        (load_id,) = info.loads_ids
+        return load_id
+
+    def _discard(self) -> None:
+        """Throws away pipeline state and pending packages: a rerun must read anew, never load yesterday's package."""
+        shutil.rmtree(self.home / "landing", ignore_errors=True)
+
+    def _source(self, name: str, columns: Mapping[str, Sequence[str]]) -> Any:
+        import dlt
+        from dlt.extract import DltSource
+
+        schema = dlt.Schema(name)
+        schema.remove_type_detection("iso_timestamp")
+        return DltSource(schema, "landing", [self._resource(table, names) for table, names in columns.items()])
+
+    def _resource(self, table: str, names: Sequence[str]) -> Any:
+        import dlt
+
+        def files() -> Iterator[Any]:
+            for number, part in enumerate(self.parts):
+                if part.table == table:
+                    path = self.scratch / f"{number}.sql"
+                    path.write_text(f"{number}\n{part.select}", encoding="utf-8")
+                    yield dlt.mark.with_file_import(str(path), FORMAT, items_count=part.rows)  # type: ignore[arg-type]
+
+        hints = {name: {"name": name, "data_type": "text", "nullable": True} for name in [*names, "_dlt_load_id"]}
+        if "_source_row" in hints:
+            hints["_source_row"]["data_type"] = "bigint"
+        return dlt.resource(
+            files,
+            name=table,
+            columns=hints,  # type: ignore[arg-type]
+            write_disposition="append",
+            file_format=FORMAT,  # type: ignore[arg-type]
+            max_table_nesting=0,
+        )
+
+    def _destination(self) -> Any:
+        from ingestion import destinations
+
+        return destinations.destination(self)
+
+    def run_job(self, path: str, load_id: str, table: str, execute: Callable[[Part, str], int]) -> None:
+        """What both destinations' jobs do: read the load file, run its part, check the number of rows."""
+        import duckdb
+
+        crash_point("load.job_start")
+        number, _, select = Path(path).read_text(encoding="utf-8").partition("\n")
+        part = self.parts[int(number)]
+        assert part.table == table and part.select == select, f"{path} is no load file of this package"
+        names = ", ".join(quoted(column) for column in part.columns)
+        try:
+            done = execute(part, f"select {names}, {literal(load_id)} as _dlt_load_id from ({select})")
+        except duckdb.Error as error:
+            self._fail(PartFailed(part, brief(error)))
+        if done != part.rows:
+            self._fail(PartFailed(part, f"{part.rows} rows were read and {done} landed in {part.table}"))
+        crash_point("load.job_committed")
+
+    def _fail(self, failure: PartFailed) -> None:
+        from dlt.destinations.exceptions import DatabaseTerminalException
+
+        self.failed = failure
+        raise DatabaseTerminalException(failure)  # terminal: dlt must not try the same rows again
+
+
+def _empty(table: str, columns: Sequence[str]) -> Part:
+    items = ", ".join(f"null::{'bigint' if c == '_source_row' else 'varchar'} as {quoted(c)}" for c in columns)
+    return Part(table, tuple(columns), f"select {items} where false")
+
+
+def _causes(error: BaseException) -> list[BaseException]:
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) is not None and cause not in chain:
+        chain.append(cause)
+    return chain

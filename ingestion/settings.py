@@ -1,0 +1,77 @@
+"""Settings: environment over the `.env` file at the repository's root, one typed class per room that needs some.
+
+`read(Class)` turns a bad value into a `ConfigurationError` that names the variable and never repeats the value, which may
+be a secret. An empty variable counts as unset, as `docker compose` passes unset ones on as empty.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from ingestion.errors import ConfigurationError
+
+ROOT = Path(__file__).resolve().parents[1]
+ENV_FILE = ROOT / ".env"
+
+
+class Settings(BaseSettings):
+    """Base of every settings class: field `pghost` is the variable PGHOST."""
+
+    model_config = SettingsConfigDict(
+        env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
+
+
+class LandingSettings(Settings):
+    """Folders and secrets of landing itself."""
+
+    meterhouse_data: Path = Path("data")
+    """Working folder: dlt's packages, files of the current run, and by default the lake and the pseudonym key."""
+    lake_url: str | None = None
+    """Where delivered bytes are kept: a folder or `s3://bucket/prefix`; default `<METERHOUSE_DATA>/lake`."""
+    pseudonym_key: str | None = None
+    """Key of the pseudonyms; when unset a key file is made once under METERHOUSE_DATA."""
+
+    @property
+    def data(self) -> Path:
+        return absolute(self.meterhouse_data)
+
+    @property
+    def lake(self) -> str:
+        url = self.lake_url or str(self.data / "lake")
+        return url if "://" in url else str(absolute(Path(url)))
+
+
+def absolute(path: Path) -> Path:
+    """Relative paths in settings count from the repository's root, never from the caller's folder."""
+    return Path(os.path.abspath(ROOT / path.expanduser()))
+
+
+AnySettings = TypeVar("AnySettings", bound=BaseSettings)
+
+
+def read(kind: type[AnySettings]) -> AnySettings:
+    """One settings object; raises ConfigurationError naming each variable that is missing or bad."""
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']}" for e in error.errors())
+        raise ConfigurationError("CONFIG_SETTING", f"{wrong}. Set it in the environment or in {ENV_FILE}.") from None
+
+
+@lru_cache(maxsize=1)
+def _env_file() -> dict[str, str | None]:
+    from dotenv import dotenv_values
+
+    return {name.upper(): value for name, value in dotenv_values(ENV_FILE).items()}
+
+
+def value(name: str) -> str | None:
+    """The raw text of one variable, environment over `.env`; None when unset or empty."""
+    return os.environ.get(name) or _env_file().get(name.upper()) or None
