@@ -107,6 +107,9 @@ class Run(Protocol):
     since: date | None
     until: date | None
     params: Mapping[str, str]
+    scratch: Path
+    """A folder of this run on the local disk, for copies that DuckDB reads (unpacked, or rewritten to keep every digit).
+    It lives until the run's load is over, then goes."""
 
     def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
         """Puts verbatim bytes (or a local file, which is moved) into the lake; the same content is stored once."""
