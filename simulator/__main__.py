@@ -1,0 +1,91 @@
+"""The command line of the sample world: make it, serve it, run a command against it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from dotenv import dotenv_values
+
+from simulator.billing_world import DATASET_ID
+from simulator.socrata import serve as serve_world
+from simulator.world import DEFAULT_WORLD, ROOT, Size, make_world, settings_for
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+World = Annotated[Path, typer.Option("--world", help="Folder of a world that `make` wrote.")]
+
+
+@app.command()
+def make(
+    out: Annotated[Path, typer.Option(help="Folder to write; a world that is there is replaced.")] = DEFAULT_WORLD,
+    seed: int = Size.seed,
+    bills: Annotated[int, typer.Option(min=300, help="Bills in the first edition.")] = Size.bills,
+    meters: Annotated[int, typer.Option(min=1, help="Meter points with a file of reads.")] = Size.meters,
+) -> None:
+    """Write a sample world and its truth."""
+    started = time.perf_counter()
+    make_world(out, Size(seed=seed, bills=bills, meters=meters))
+    typer.echo(f"made {out} in {time.perf_counter() - started:.1f} s")
+
+
+@app.command()
+def serve(
+    world: World = DEFAULT_WORLD,
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
+    generation: Annotated[int, typer.Option(min=1, max=2, help="Which edition of the bills to begin with.")] = 1,
+) -> None:
+    """Serve the bills of a world on loopback until interrupted; the first line printed is SOCRATA_DOMAIN."""
+    with serve_world(_made(world), port=port, generation=generation) as server:
+        typer.echo(server.domain)
+        typer.echo(f"data set {DATASET_ID}, {len(server.rows)} rows; stop with Ctrl-C", err=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            pass
+
+
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command, after --.")],
+    world: World = DEFAULT_WORLD,
+    generation: Annotated[int, typer.Option(min=1, max=2)] = 1,
+) -> None:
+    """Run a command with the settings of the sample world, its bills being served meanwhile.
+
+    When one of those settings is set already (environment or .env), the command runs untouched: sample and real are never
+    mixed. The exit code is the command's.
+    """
+    names = list(settings_for(world, ""))
+    in_file = dotenv_values(ROOT / ".env")
+    already = [name for name in names if os.environ.get(name) or in_file.get(name)]
+    if already:
+        typer.echo(f"simulator: {', '.join(already)} set already; the sample world stays out of the way", err=True)
+        raise typer.Exit(_call(command, dict(os.environ)))
+    with serve_world(_made(world), generation=generation) as server:
+        raise typer.Exit(_call(command, {**os.environ, **settings_for(world, server.domain)}))
+
+
+def _made(world: Path) -> Path:
+    if not (world / "truth.json").exists():
+        typer.echo(f"simulator: making the sample world in {world}", err=True)
+        make_world(world)
+    return world
+
+
+def _call(command: list[str], environment: dict[str, str]) -> int:
+    try:
+        code = subprocess.call(command, env=environment)
+    except FileNotFoundError:
+        typer.echo(f"simulator: no such command: {command[0]}", err=True)
+        return 127
+    # A child that died of signal n is reported the way shells do it.
+    return 128 - code if code < 0 else code
+
+
+if __name__ == "__main__":
+    app()
