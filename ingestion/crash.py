@@ -1,4 +1,4 @@
-"""Where a test may kill the process: METERHOUSE_CRASH_AT=<point>:<k> sends SIGKILL at the k-th pass (only tests set it)."""
+"""Where tests may kill the process: METERHOUSE_CRASH_AT=<point>:<k> sends SIGKILL at the k-th pass."""
 
 from __future__ import annotations
 

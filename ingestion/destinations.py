@@ -1,4 +1,4 @@
-"""dlt's two destinations, each with our own load job (see `packages.py`). Imported only while landing, as it loads dlt."""
+"""dlt's two destinations, each with our own load job (see `packages.py`). Imported while landing only: it loads dlt."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import duckdb
 from dlt.common.destination import DestinationCapabilitiesContext
-from dlt.common.destination.client import LoadJob, PreparedTableSchema, RunnableLoadJob
+from dlt.common.destination.client import LoadJob, RunnableLoadJob
+from dlt.common.destination.typing import PreparedTableSchema
 from dlt.common.schema.typing import TSchemaTables
 from dlt.destinations.impl.duckdb.duck import DuckDbClient
 from dlt.destinations.impl.duckdb.factory import duckdb as duckdb_destination
@@ -19,7 +20,7 @@ from ingestion.packages import FORMAT, Packages, Part
 from ingestion.warehouse import PostgresWarehouse, literal, quoted
 
 _current: Packages | None = None
-"""The package being loaded. dlt builds clients and jobs itself and hands no object of ours through; the lock allows one."""
+"""The package being loaded: dlt builds clients and jobs itself and hands nothing of ours through. There is only one."""
 
 
 def destination(packages: Packages) -> Any:
@@ -27,7 +28,7 @@ def destination(packages: Packages) -> Any:
     global _current
     _current = packages
     if isinstance(packages.warehouse, PostgresWarehouse):
-        # dlt wants credentials; the connections are opened by `warehouse.py`, so these are labels and the password is none.
+        # dlt wants credentials. The connections are opened by `warehouse.py`, so these are labels, the password too.
         settings = packages.warehouse.settings
         credentials = PostgresCredentials()
         credentials.host, credentials.port = settings.pghost, settings.pgport
@@ -109,7 +110,7 @@ class PostgresDoorClient(_Door, PostgresClient):
 
 
 class PostgresJob(RunnableLoadJob):
-    r"""DuckDB writes a CSV, COPY reads it in one transaction. Null is `\N` unquoted, so '' and a text `\N` stay themselves."""
+    r"""DuckDB writes a CSV, COPY reads it in one transaction. Null is a bare `\N`; '' and a text `\N` stay so."""
 
     def run(self) -> None:
         client: Any = self._job_client
@@ -150,8 +151,8 @@ class PostgresDoor(postgres_destination):
 
 
 def _only_our_format(capabilities: DestinationCapabilitiesContext) -> DestinationCapabilitiesContext:
-    # With no other format on offer, dlt's default way in (typed literals, 26 to 54 times slower) cannot be met by accident.
+    # With no other format on offer, dlt's default (typed literals, 26 to 54 times slower) cannot be met by accident.
     capabilities.preferred_loader_file_format = FORMAT  # type: ignore[assignment]
     capabilities.supported_loader_file_formats = [FORMAT]  # type: ignore[list-item]
-    capabilities.loader_file_format_selector = None
+    capabilities.loader_file_format_selector = None  # type: ignore[assignment]
     return capabilities

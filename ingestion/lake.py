@@ -1,8 +1,8 @@
 """Verbatim bytes in: every delivered file is kept as it came, once per content, in a local folder or under `s3://`.
 
-A file's key is `<source>/<table>/<YYYY-MM-DD>/<first 12 hex of its SHA-256>.<extension>`, dated by the day it was first
-seen (UTC). The key stands as `_source_file` on every row, so it is short; `raw.landed_files` leads from it to the address
-the bytes came from. Nothing is ever overwritten or deleted here.
+A file's key is `<source>/<table>/<YYYY-MM-DD>/<first 12 hex of its SHA-256>.<extension>`, dated by the day it was
+first seen (UTC). The key stands as `_source_file` on every row, so it is short; `raw.landed_files` leads from it to the
+address the bytes came from. Nothing is ever overwritten or deleted here.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ class Lake:
                 content.unlink()
             return target
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=".")
+        temporary = Path(name)
         try:
             with os.fdopen(handle, "wb") as stream:
                 if isinstance(content, bytes):
@@ -106,17 +107,15 @@ class Lake:
                     with content.open("rb") as original:
                         shutil.copyfileobj(original, stream, CHUNK)
                 stream.flush()
-            with open(temporary, "rb") as stream:
+            with temporary.open("rb") as stream:
                 os.fsync(stream.fileno())  # a row must never point to bytes that a power cut took away
-            os.chmod(temporary, 0o444)
-            os.replace(temporary, target)
+            temporary.chmod(0o444)
+            temporary.replace(target)
         except BaseException:
-            with suppress(FileNotFoundError):
-                os.unlink(temporary)
+            temporary.unlink(missing_ok=True)
             raise
         if isinstance(content, Path):
-            with suppress(FileNotFoundError):
-                content.unlink()
+            content.unlink(missing_ok=True)
         return target
 
     def _put_remote(self, key: str, content: bytes | Path, known: bool) -> Path:
@@ -139,9 +138,9 @@ def digest_of(content: bytes | Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _renamed(content: Path, temporary: str) -> bool:
+def _renamed(content: Path, temporary: Path) -> bool:
     try:
-        os.replace(content, temporary)
+        content.replace(temporary)
         return True
     except OSError:  # another file system
         return False

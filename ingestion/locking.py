@@ -1,8 +1,8 @@
 """One landing at a time per warehouse, whatever host it runs on.
 
-DuckDB: `flock` on a file beside the warehouse. PostgreSQL: a row of a loader-owned table, taken `for update nowait` in a
-transaction of its own and held for the run (an advisory lock could be taken by anybody who may connect). Both die with
-the process that holds them, so a killed run leaves nothing to unlock.
+DuckDB: `flock` on a file beside the warehouse. PostgreSQL: a row of a loader-owned table, taken `for update nowait` in
+a transaction of its own and held for the run (an advisory lock could be taken by anybody who may connect). Both die
+with the process that holds them, so a killed run leaves nothing to unlock.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from ingestion.errors import BusyError, WarehouseError
 from ingestion.settings import absolute, read
-from ingestion.warehouse import RAW, PostgresWarehouse, Warehouse, WarehouseSettings, brief, open_warehouse
+from ingestion.warehouse import RAW, DuckDBWarehouse, PostgresWarehouse, Warehouse, WarehouseSettings, brief
 
 LOCK_TABLE = "_landing_lock"
 POLL_SECONDS = 0.2
@@ -36,8 +36,7 @@ def locked_warehouse(wait: float = 0) -> Iterator[tuple[Warehouse, Check]]:
     deadline = time.monotonic() + wait
     if settings.warehouse == "postgres":
         # The server may be down: its own retries come first, and only the lock is polled.
-        warehouse = open_warehouse(settings)
-        assert isinstance(warehouse, PostgresWarehouse)
+        warehouse = PostgresWarehouse(settings)
         try:
             _ensure_lock_table(warehouse)
             lock = warehouse.open()
@@ -55,11 +54,11 @@ def locked_warehouse(wait: float = 0) -> Iterator[tuple[Warehouse, Check]]:
     descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         _until(deadline, lambda: _take_file(descriptor, str(lock_path)))
-        warehouse = _until(deadline, lambda: open_warehouse(settings))
+        file: Warehouse = _until(deadline, lambda: DuckDBWarehouse(settings))
         try:
-            yield warehouse, lambda: None
+            yield file, lambda: None
         finally:
-            warehouse.close()
+            file.close()
     finally:
         os.close(descriptor)
 

@@ -1,13 +1,12 @@
 """One dlt load package: queries in, completed rows in raw out, or nothing.
 
 dlt keeps what it is good at: tables and columns are made and migrated by it, each package has its load id, and
-`_dlt_loads` says which packages are complete. Rows never pass Python. Every load job is a small file holding one DuckDB
-SELECT; the two destinations below run it verbatim, DuckDB by `insert ... select`, PostgreSQL by way of a CSV that DuckDB
-writes and COPY reads. (dlt's own ways were tried: its `.model` job rewrites the SQL through sqlglot, and its CSV job turns
-empty text into null.)
+`_dlt_loads` says which packages are complete. Rows never pass Python. Every load job is a small file holding one
+DuckDB SELECT, which `destinations.py` runs as it is: `insert ... select` on DuckDB; on PostgreSQL DuckDB writes a CSV
+and COPY reads it. (Of dlt's own jobs, `.model` rewrites the SQL through sqlglot and CSV turns empty text into null.)
 
-dlt alone is not exactly-once: killed between a commit and its own marker, it loads a package twice. So its local state is
-thrown away before every package, and `landing.py` sweeps rows without a completed load. See docs/decisions.
+dlt alone is not exactly-once: killed between a commit and its own marker, it loads a package twice. So its local state
+is thrown away before every package, and `landing.py` sweeps rows without a completed load.
 """
 
 from __future__ import annotations
@@ -19,15 +18,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ingestion.crash import crash_point
 from ingestion.errors import LandingError, WarehouseError
 from ingestion.source import Batch
 from ingestion.warehouse import RAW, Warehouse, brief, literal, quoted
-
-if TYPE_CHECKING:
-    import dlt
 
 log = logging.getLogger(__name__)
 
@@ -102,17 +98,15 @@ class Packages:
         the load id when all rows are in and the package is about to be called complete; if it raises, it never is.
         Raises PartFailed, WarehouseError, or what `before_completion` raised; rows may then be left for the sweep.
         """
-        import dlt
-
         touched = {part.table for part in parts}
         self.parts = [*parts, *(_empty(table, names) for table, names in columns.items() if table not in touched)]
         self.failed, self.before_completion = None, before_completion
         self._discard()
-        pipeline = dlt.pipeline(
+        pipeline = _dlt().pipeline(
             "landing", pipelines_dir=str(self.home), destination=self._destination(), dataset_name=RAW, progress=None
         )
         try:
-            pipeline.extract(self._source(schema, columns), loader_file_format=FORMAT)  # type: ignore[arg-type]
+            pipeline.extract(self._source(schema, columns), loader_file_format=FORMAT)
             crash_point("extract.end")
             crash_point("normalize.start")
             pipeline.normalize()
@@ -128,29 +122,28 @@ class Packages:
         finally:
             self._discard()
         (load_id,) = info.loads_ids
-        return load_id
+        return str(load_id)
 
     def _discard(self) -> None:
         """Throws away pipeline state and pending packages: a rerun must read anew, never load yesterday's package."""
         shutil.rmtree(self.home / "landing", ignore_errors=True)
 
     def _source(self, name: str, columns: Mapping[str, Sequence[str]]) -> Any:
-        import dlt
         from dlt.extract import DltSource
 
-        schema = dlt.Schema(name)
+        schema = _dlt().Schema(name)
         schema.remove_type_detection("iso_timestamp")
         return DltSource(schema, "landing", [self._resource(table, names) for table, names in columns.items()])
 
     def _resource(self, table: str, names: Sequence[str]) -> Any:
-        import dlt
+        dlt = _dlt()
 
         def files() -> Iterator[Any]:
             for number, part in enumerate(self.parts):
                 if part.table == table:
                     path = self.scratch / f"{number}.sql"
                     path.write_text(f"{number}\n{part.select}", encoding="utf-8")
-                    yield dlt.mark.with_file_import(str(path), FORMAT, items_count=part.rows)  # type: ignore[arg-type]
+                    yield dlt.mark.with_file_import(str(path), FORMAT, items_count=part.rows)
 
         hints = {name: {"name": name, "data_type": "text", "nullable": True} for name in [*names, "_dlt_load_id"]}
         if "_source_row" in hints:
@@ -158,9 +151,9 @@ class Packages:
         return dlt.resource(
             files,
             name=table,
-            columns=hints,  # type: ignore[arg-type]
+            columns=hints,
             write_disposition="append",
-            file_format=FORMAT,  # type: ignore[arg-type]
+            file_format=FORMAT,
             max_table_nesting=0,
         )
 
@@ -196,6 +189,13 @@ class Packages:
 def _empty(table: str, columns: Sequence[str]) -> Part:
     items = ", ".join(f"null::{'bigint' if c == '_source_row' else 'varchar'} as {quoted(c)}" for c in columns)
     return Part(table, tuple(columns), f"select {items} where false")
+
+
+def _dlt() -> Any:
+    """dlt, imported when landing begins: it takes most of a second, which `--help` should not."""
+    import dlt
+
+    return dlt
 
 
 def _causes(error: BaseException) -> list[BaseException]:

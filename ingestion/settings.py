@@ -1,7 +1,7 @@
 """Settings: environment over the `.env` file at the repository's root, one typed class per room that needs some.
 
-`read(Class)` turns a bad value into a `ConfigurationError` that names the variable and never repeats the value, which may
-be a secret. An empty variable counts as unset, as `docker compose` passes unset ones on as empty.
+`read(Class)` turns a bad value into a `ConfigurationError` that names the variable and never repeats the value, which
+may be a secret. An empty variable counts as unset, as `docker compose` passes unset ones on as empty.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class LandingSettings(Settings):
 
 def absolute(path: Path) -> Path:
     """Relative paths in settings count from the repository's root, never from the caller's folder."""
-    return Path(os.path.abspath(ROOT / path.expanduser()))
+    return Path(os.path.normpath(ROOT / path.expanduser()))
 
 
 AnySettings = TypeVar("AnySettings", bound=BaseSettings)

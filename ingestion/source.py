@@ -65,8 +65,8 @@ class Batch:
     query: str
     files: tuple[LakeFile, ...]
     narrow: Callable[[Sequence[LakeFile]], str] | None = None
-    """The same query over some of `files` only. When the whole query fails, landing asks it file by file, and only the files
-    that fail are rejected; without it they all are."""
+    """The same query over some of `files` only. When the whole query fails, landing asks it file by file, and only the
+    files that fail are rejected; without it they all are."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The one reader of the warehouse settings, and the one place that opens a connection to it.
 
-`WAREHOUSE=duckdb|postgres`, `WAREHOUSE_PATH` for DuckDB, libpq's `PG*` for PostgreSQL. Passwords go to the database driver
-and nowhere else: dlt is given connections, never credentials.
+`WAREHOUSE=duckdb|postgres`, `WAREHOUSE_PATH` for DuckDB, libpq's `PG*` for PostgreSQL. Passwords go to the database
+driver and nowhere else: dlt is given connections, never credentials.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class PostgresWarehouse:
             self.close()
             raise WarehouseError(
                 "WAREHOUSE_READ_ONLY",
-                f"{self.identity} accepts no writes (a standby, or default_transaction_read_only is on for {settings.pguser})",
+                f"{self.identity} takes no writes: it is a standby, or default_transaction_read_only is on",
             )
 
     def open(self, search_path: str | None = None) -> Any:

@@ -1,0 +1,104 @@
+"""python -m ingestion land|list|status: what the wire has, into raw.
+
+Exit codes: 0 everything landed (or nothing was new), 1 some source or file failed and the rest landed, 2 usage or
+configuration, 75 another run holds the lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from datetime import datetime
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ingestion import registry
+from ingestion.errors import EXIT_FAILED, ConfigurationError, LandingError
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
+
+
+@app.command()
+def land(
+    source: Annotated[str, typer.Argument(help="a source's name, or 'all' for every source that is configured")],
+    since: Day = None,
+    until: Day = None,
+    param: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="a source's own parameter")] = None,
+    wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="how long to wait for another run")] = 0,
+) -> None:
+    """Land what is new in a source (or in all of them) into raw."""
+    from ingestion.landing import Options
+    from ingestion.landing import land as land_sources
+    from ingestion.report import Report
+
+    report = Report()
+    if source == "all":
+        chosen = [found for found in registry.sources() if registry.configured(found)]
+        for name in sorted(set(registry.names()) - {found.name for found in chosen}):
+            report.note(f"{name} is not configured ({' and '.join(registry.find(name).settings)} are unset): passed by")
+        if not chosen:
+            raise ConfigurationError("CONFIG_SOURCE", "no source is configured; see .env.example for the settings")
+    else:
+        chosen = [registry.find(source)]
+        if chosen[0].settings and not registry.configured(chosen[0]):
+            raise ConfigurationError(
+                "CONFIG_SOURCE", f"{source} is not configured: set {' and '.join(chosen[0].settings)}"
+            )
+    options = Options(
+        since.date() if since else None, until.date() if until else None, _pairs(param or []), wait
+    )  # fmt: skip
+    with report:
+        outcomes = land_sources(chosen, options, report)
+    report.summary(outcomes)
+    if any(outcome.problems for outcome in outcomes):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command("list")
+def list_sources() -> None:
+    """Show the sources, their tables, and whether they are configured."""
+    table = Table()
+    for name in ("source", "title", "tables", "cadence", "configured", "licence"):
+        table.add_column(name)
+    for source in registry.sources():
+        tables = ", ".join(table.name for table in source.tables)
+        configured = "yes" if registry.configured(source) else f"no ({source.settings[0]})" if source.settings else "no"
+        table.add_row(source.name, source.title, tables, source.cadence, configured, source.licence)
+    Console().print(table)
+
+
+@app.command()
+def status(last: Annotated[int, typer.Option(min=1, help="how many runs of each source")] = 3) -> None:
+    """Show the last runs of each source: rows, files and problems, as the warehouse remembers them."""
+    from ingestion.status import show
+
+    show(last)
+
+
+def _pairs(params: list[str]) -> dict[str, str]:
+    pairs = {}
+    for param in params:
+        key, equals, value = param.partition("=")
+        if not equals or not key:
+            raise typer.BadParameter(f"{param!r} is not KEY=VALUE", param_hint="--param")
+        pairs[key] = value
+    return pairs
+
+
+def main() -> int:
+    """Runs the command line; every expected failure is one line on standard error and an exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
+    try:
+        app()
+    except LandingError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

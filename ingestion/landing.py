@@ -1,0 +1,490 @@
+"""The one door into raw.
+
+Every landing begins the same way: take the warehouse's lock; sweep rows whose load never completed; throw away dlt's
+local state; note in the ledger that a run started; read anew. Then one dlt package per source holds all its new rows
+and the list of their files, so the list is true exactly when the rows are. Before a package is called complete, the
+rows of each file are counted in the warehouse and compared with what its reader counted.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import shutil
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from ingestion import ledger, pseudonyms
+from ingestion.crash import crash_point
+from ingestion.errors import LandingError, WarehouseError
+from ingestion.lake import Lake
+from ingestion.locking import Check, locked_warehouse
+from ingestion.packages import Packages, Part, PartFailed
+from ingestion.report import Outcome, Report
+from ingestion.settings import ROOT, LandingSettings, read
+from ingestion.source import Batch, LakeFile, Problem, Source, SourceError, StoredFile, Unchanged
+from ingestion.warehouse import RAW, Warehouse, brief, columns, literal, quoted
+
+log = logging.getLogger(__name__)
+
+LINEAGE = ("_source_file", "_source_row")
+OWN_SCHEMA = "landing"
+LONGEST_NAME = 50
+"""Longer names are refused: PostgreSQL cuts at 63 characters and dlt then shortens with a hash, on that engine only."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the caller asked for. Dates are the source's own, both inclusive; `wait` is seconds for the lock."""
+
+    since: date | None = None
+    until: date | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    wait: float = 0
+
+
+def land(sources: Sequence[Source], options: Options, report: Report) -> list[Outcome]:
+    """Lands what is new in each source; one outcome per source, in their order.
+
+    Raises LandingError when nothing (more) can be landed: the lock is taken, the warehouse or its ledger cannot be
+    written, a setting is wrong. What a single source or file cannot do is a problem in its outcome instead.
+    """
+    settings = read(LandingSettings)
+    with locked_warehouse(options.wait) as (warehouse, still_locked), _scratch(settings.data) as scratch:
+        landing = Landing(settings, warehouse, still_locked, scratch, options, report)
+        outcomes = landing.start(sources)
+        for source, outcome in zip(sources, outcomes, strict=True):
+            landing.land(source, outcome)
+        return outcomes
+
+
+@contextmanager
+def _scratch(data: Path) -> Iterator[Path]:
+    """A folder for this run's files, private to the user; those of killed runs are removed with it."""
+    data.mkdir(parents=True, exist_ok=True)
+    folder = data / "run"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class CountMismatch(Exception):
+    """Files of which other rows landed than were read."""
+
+    def __init__(self, table: str, wrong: Mapping[str, str]) -> None:
+        super().__init__(f"{len(wrong)} files of {table}")
+        self.table, self.wrong = table, wrong
+
+
+class SourceRun:
+    """What a source's reader may use: the `Run` of `source.py`."""
+
+    def __init__(self, landing: Landing, source: Source) -> None:
+        self._landing, self._source = landing, source
+        self.since, self.until = landing.options.since, landing.options.until
+        self.params = landing.options.params
+        self.scratch = landing.scratch / "source"
+        self.scratch.mkdir()
+
+    def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
+        stored = self._landing.lake.put(self._source.name, table, name, content, sha256)
+        crash_point("extract.page")
+        return stored
+
+    def landed(self, table: str) -> frozenset[str]:
+        rows = self._landing.warehouse.rows(
+            f"select sha256 from {RAW}.landed_files "
+            f"where source = {literal(self._source.name)} and table_name = {literal(table)}"
+        )
+        return frozenset(row[0] for row in rows)
+
+    def query(self, sql: str) -> list[tuple[object, ...]]:
+        warehouse = self._landing.warehouse
+        try:
+            return warehouse.rows(sql)
+        except Exception as error:
+            if warehouse.undefined(error):
+                return []
+            raise
+
+    def progress(self, done: int, total: int | None, what: str) -> None:
+        self._landing.report.progress(self._source.name, done, total, what)
+
+
+class Landing:
+    """One landing of some sources into one locked warehouse."""
+
+    def __init__(
+        self,
+        settings: LandingSettings,
+        warehouse: Warehouse,
+        still_locked: Check,
+        scratch: Path,
+        options: Options,
+        report: Report,
+    ) -> None:
+        self.settings, self.warehouse, self.still_locked = settings, warehouse, still_locked
+        self.scratch, self.options, self.report = scratch, options, report
+        self.lake = Lake(settings.lake, scratch)
+        self.packages = Packages(warehouse, settings.data / "dlt", scratch)
+
+    def start(self, sources: Sequence[Source]) -> list[Outcome]:
+        """Sweeps, makes every declared table and column, and notes the starts. Nothing has been read yet."""
+        self.sweep()
+        stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+        outcomes = [Outcome(s.name, f"{stamp}-{s.name}-{secrets.token_hex(3)}") for s in sources]
+        started = [self._event(outcome, "started") for outcome in outcomes]
+        declared = {table.name: (*table.columns, *LINEAGE) for source in sources for table in source.tables}
+        present = columns(self.warehouse)
+        absent = {
+            table: names
+            for table, names in {**declared, **ledger.TABLES}.items()
+            if not set(names) <= set(present.get(table, ()))
+        }
+        absent["landing_runs"] = ledger.TABLES["landing_runs"]
+        try:
+            self._package(OWN_SCHEMA, [self._lines("landing_runs", started)], absent)
+        except WarehouseError as error:
+            # No evidence, no run.
+            raise WarehouseError(error.code, f"{error.message}. The run could not be noted in {RAW}.landing_runs, "
+                                 "so nothing was read.") from None  # fmt: skip
+        if self.warehouse.engine == "postgres":
+            self._index(declared)
+        return outcomes
+
+    def land(self, source: Source, outcome: Outcome) -> None:
+        """Lands one source and notes how it went, in the outcome and in the ledger."""
+        begin = time.monotonic()
+        rows: list[ledger.Row] = []
+        try:
+            batches = self._read(source, outcome)
+            self._load(source, outcome, batches)
+            rows = self._pseudonyms(source)
+        except LandingError as error:
+            outcome.problems.append(Problem(error.code, error.message))
+            self._recover()
+        finally:
+            shutil.rmtree(self.scratch / "source", ignore_errors=True)
+        outcome.seconds = time.monotonic() - begin
+        crash_point("ledger.write")
+        parts = [self._lines("landing_runs", [self._event(outcome, "finished")])]
+        if outcome.problems:
+            problems = [ledger.problem_row(source.name, outcome.run_id, problem) for problem in outcome.problems]
+            parts.append(self._lines("landing_problems", problems))
+        if rows:
+            parts.append(self._lines("pseudonyms", rows))
+        self._package(source.name, parts, {part.table: ledger.TABLES[part.table] for part in parts})
+
+    def sweep(self) -> None:
+        """Deletes rows of loads that never completed: a kill left them, and nothing will ever complete them.
+
+        They are all newer than the newest completed load, since every landing begins by sweeping; so only the tail of
+        each table is looked at (zone maps on DuckDB, a BRIN index on PostgreSQL).
+        """
+        tables = columns(self.warehouse)
+        if "_dlt_loads" not in tables:
+            return
+        newest = self._newest_load()
+        postgres = self.warehouse.engine == "postgres"
+        if postgres:
+            self.warehouse.rows("set enable_seqscan = off")
+        for table in (name for name, names in tables.items() if "_dlt_load_id" in names):
+            delete = f"delete from {RAW}.{quoted(table)} where _dlt_load_id > {literal(newest)}"
+            counted = f"with gone as ({delete} returning 1) select count(*) from gone" if postgres else delete
+            (count,) = self.warehouse.rows(counted)[0]
+            if count:
+                self.report.note(f"swept {count:,} rows of a load that did not complete from {RAW}.{table}")
+        if postgres:
+            self.warehouse.rows("reset enable_seqscan")
+
+    def _newest_load(self) -> str:
+        return self.warehouse.rows(f"select max(load_id) from {RAW}._dlt_loads where status = 0")[0][0] or ""
+
+    def _recover(self) -> None:
+        self.warehouse.reopen()
+        self.sweep()
+
+    # Reading
+
+    def _read(self, source: Source, outcome: Outcome) -> list[Batch]:
+        """The source's batches that may be landed; everything else it said is in the outcome."""
+        batches: list[Batch] = []
+        try:
+            for item in source.read(SourceRun(self, source)):
+                if isinstance(item, Batch):
+                    batches.append(item)
+                elif isinstance(item, Unchanged):
+                    outcome.unchanged += 1
+                else:
+                    outcome.problems.append(item)
+                    outcome.rejected += item.uri is not None
+        except SourceError as error:
+            # What was read completely before stands by itself.
+            outcome.problems.append(Problem(error.code, error.message, uri=error.uri))
+        except LandingError:
+            raise
+        except Exception as error:
+            log.exception("reading %s", source.name)
+            outcome.problems.append(
+                Problem(
+                    "INTERNAL_READER", f"the reader of {source.name} failed with {type(error).__name__}; see the log"
+                )
+            )
+            return []
+        return [batch for batch in batches if not self._refused(source, outcome, batch)]
+
+    def _refused(self, source: Source, outcome: Outcome, batch: Batch) -> bool:
+        """Whether the batch's columns cannot be landed; then each of its files is a problem."""
+        code, message = _column_fault(source, batch)
+        if code:
+            self._reject(outcome, batch, batch.files, code, message)
+        return bool(code)
+
+    def _reject(self, outcome: Outcome, batch: Batch, files: Sequence[LakeFile], code: str, message: str) -> None:
+        outcome.rejected += len(files)
+        outcome.problems += [Problem(code, message, table=batch.table, uri=file.uri) for file in files]
+
+    # Loading
+
+    def _load(self, source: Source, outcome: Outcome, batches: list[Batch]) -> None:
+        """Lands the batches as one package. When files turn out bad on the way, again without them."""
+        while batches := [batch for batch in batches if batch.files]:
+            try:
+                self._load_once(source, outcome, batches)
+                break
+            except PartFailed as failure:
+                if failure.part.batch is None or "No space left" in failure.reason:
+                    code = "DISK_FULL" if "No space left" in failure.reason else "WAREHOUSE_LOAD"
+                    raise WarehouseError(code, f"{self.warehouse.identity}: {failure.reason}") from None
+                self._recover()
+                narrowed = self._without_bad_files(outcome, failure.part.batch, failure.reason)
+                batches = [narrowed if batch is failure.part.batch else batch for batch in batches]
+            except CountMismatch as mismatch:
+                self._recover()
+                batches = [self._without_mismatches(outcome, batch, mismatch) for batch in batches]
+        for batch in batches:
+            outcome.files += len(batch.files)
+            outcome.rows += sum(file.rows for file in batch.files)
+            outcome.bytes += sum(file.bytes for file in batch.files)
+
+    def _load_once(self, source: Source, outcome: Outcome, batches: Sequence[Batch]) -> None:
+        parts = [_part(batch) for batch in batches]
+        landed_at = ledger.now()
+        files = [
+            ledger.file_row(source.name, batch.table, outcome.run_id, landed_at, file)
+            for batch in batches
+            for file in batch.files
+        ]
+        wanted: dict[str, dict[str, None]] = {"landed_files": dict.fromkeys(ledger.TABLES["landed_files"])}
+        for part in parts:
+            known = wanted.setdefault(part.table, dict.fromkeys((*source.table(part.table).columns, *LINEAGE)))
+            known.update(dict.fromkeys(part.columns))
+        rows = sum(part.rows for part in parts)
+        self.report.progress(source.name, 0, None, f"landing {rows:,} rows of {len(files):,} files")
+
+        def check(load_id: str) -> None:
+            self.still_locked()
+            for table in {batch.table for batch in batches}:
+                self._check_counts(table, load_id, [f for b in batches if b.table == table for f in b.files])
+
+        self._package(
+            source.name,
+            [*parts, self._lines("landed_files", files)],
+            {table: tuple(names) for table, names in wanted.items()},
+            check,
+        )
+
+    def _check_counts(self, table: str, load_id: str, files: Sequence[LakeFile]) -> None:
+        """Each file has all its rows, once: rows 1 to n, whose number, ends, sum and sum of squares are all right."""
+        found = {
+            key: tuple(int(number) for number in numbers)
+            for key, *numbers in self.warehouse.rows(
+                "select _source_file, count(*), min(_source_row), max(_source_row), sum(_source_row), "
+                f"sum(_source_row * _source_row) from {RAW}.{quoted(table)} "
+                f"where _dlt_load_id = {literal(load_id)} group by _source_file"
+            )
+        }
+        wrong: dict[str, str] = {}
+        for file in files:
+            n = file.rows
+            counts = found.pop(file.key, None)
+            expected = (n, 1, n, n * (n + 1) // 2, n * (n + 1) * (2 * n + 1) // 6) if n else None
+            if counts != expected:
+                landed = counts[0] if counts else 0
+                wrong[file.key] = f"{n} rows were read and {landed} landed" + (
+                    ", some twice and some not at all" if landed == n else ""
+                )
+        for key in found:
+            wrong[key] = "rows landed from a file that was not announced"
+        if wrong:
+            raise CountMismatch(table, wrong)
+
+    def _without_mismatches(self, outcome: Outcome, batch: Batch, mismatch: CountMismatch) -> Batch:
+        wrong = mismatch.wrong if batch.table == mismatch.table else {}
+        unannounced = set(wrong) - {file.key for file in batch.files}
+        bad = [f for f in batch.files if f.key in wrong] if batch.narrow and not unannounced else list(batch.files)
+        if not set(wrong) & {file.key for file in batch.files}:
+            return batch
+        for file in bad:
+            reason = wrong.get(file.key, "another file of the same batch failed, and they cannot be landed apart")
+            self._reject(outcome, batch, [file], "DATA_COUNT_MISMATCH", f"{reason}; none of its rows were kept")
+        return _narrowed(batch, [file for file in batch.files if file not in bad])
+
+    def _without_bad_files(self, outcome: Outcome, batch: Batch, reason: str) -> Batch:
+        """Asks the batch's query file by file, rejects the files that fail, and returns the batch of the others."""
+        reasons = {file.key: reason for file in batch.files}
+        if batch.narrow:
+            reasons = {file.key: fault for file in batch.files if (fault := _fault(batch.narrow([file]), file))}
+            if not reasons:
+                raise WarehouseError("WAREHOUSE_LOAD", f"{self.warehouse.identity}: {reason}")
+        bad = [file for file in batch.files if file.key in reasons]
+        for file in bad:
+            self._reject(outcome, batch, [file], "DATA_UNREADABLE", f"the file cannot be read: {reasons[file.key]}")
+        return _narrowed(batch, [file for file in batch.files if file not in bad])
+
+    # The ledger
+
+    def _pseudonyms(self, source: Source) -> list[ledger.Row]:
+        if not any(table.personal for table in source.tables):
+            return []
+        key = pseudonyms.load_key(self.settings)
+        if key.made_at:
+            self.report.note(
+                f"made a pseudonym key at {key.made_at}: keep it, and keep it secret (or set PSEUDONYM_KEY)"
+            )
+        return list(pseudonyms.missing(self.warehouse, source, key))
+
+    def _lines(self, table: str, rows: Sequence[ledger.Row]) -> Part:
+        path = self.scratch / f"{table}.jsonl"
+        names = ledger.TABLES[table]
+        count = ledger.write_lines(path, names, rows)
+        return Part(table, names, ledger.select_lines(path, names), count)
+
+    def _event(self, outcome: Outcome, event: str) -> ledger.Row:
+        import dlt
+
+        row: dict[str, str | None] = {
+            "run_id": outcome.run_id,
+            "source": outcome.source,
+            "event": event,
+            "at": ledger.now(),
+            "dlt_version": dlt.__version__,
+            "git_sha": _git_sha(),
+        }
+        if event == "finished":
+            first = outcome.problems[0] if outcome.problems else None
+            row |= {
+                "status": outcome.status,
+                "code": first.code if first else None,
+                "message": first.message if first else None,
+                "files_landed": str(outcome.files),
+                "files_unchanged": str(outcome.unchanged),
+                "files_rejected": str(outcome.rejected),
+                "rows_landed": str(outcome.rows),
+                "bytes_landed": str(outcome.bytes),
+            }
+        return row
+
+    def _package(
+        self,
+        schema: str,
+        parts: Sequence[Part],
+        wanted: Mapping[str, Sequence[str]],
+        check: Callable[[str], None] | None = None,
+    ) -> None:
+        self.still_locked()
+        newest = self._newest_load() if "_dlt_loads" in columns(self.warehouse) else ""
+
+        def before_completion(load_id: str) -> None:
+            if load_id <= newest:
+                raise LandingError(
+                    "CONFIG_CLOCK", f"the clock of this host stands before load {newest}, made earlier; set it right"
+                )
+            if check:
+                check(load_id)
+
+        self.packages.load(schema, parts, wanted, before_completion)
+
+    def _index(self, tables: Mapping[str, Sequence[str]]) -> None:
+        """Block-range indexes on the load id: staging and the sweep read one load without reading the history."""
+        present = {
+            row[0] for row in self.warehouse.rows(f"select indexname from pg_indexes where schemaname = '{RAW}'")
+        }
+        for table in tables:
+            name = f"{table}_load_brin"
+            if name not in present:
+                self.warehouse.rows(f"create index {name} on {RAW}.{quoted(table)} using brin (_dlt_load_id)")
+
+
+def _column_fault(source: Source, batch: Batch) -> tuple[str, str]:
+    """Code and message of what is wrong with the batch's column names, or two empty texts."""
+    try:
+        table = source.table(batch.table)
+    except KeyError as error:
+        return "INTERNAL_READER", str(error.args[0])
+    names = _raw_names(batch.columns)
+    if missing := [name for name in table.key if name not in names]:
+        return "DATA_MISSING_COLUMN", f"the delivery has no column {', '.join(missing)}, which identifies its rows"
+    taken = {
+        **dict.fromkeys(LINEAGE, "a column of ours"),
+        "_dlt_load_id": "a column of ours",
+        "_dlt_id": "a column of ours",
+    }
+    for sent, name in zip(batch.columns, names, strict=True):
+        if name in taken:
+            return "DATA_DUPLICATE_COLUMN", f"columns {sent!r} and {taken[name]!r} have the same name ({name}) in raw"
+        if len(name) > LONGEST_NAME:
+            return "DATA_COLUMN_NAME", f"column {sent[:60]!r} has a name longer than {LONGEST_NAME} characters"
+        taken[name] = sent
+    return "", ""
+
+
+def _raw_names(sent: Sequence[str]) -> tuple[str, ...]:
+    """Column names as raw has them: dlt's snake case."""
+    from dlt.common.normalizers.naming.snake_case import NamingConvention
+
+    naming = NamingConvention()
+    return tuple(naming.normalize_identifier(name) if name.strip() else "" for name in sent)
+
+
+def _part(batch: Batch) -> Part:
+    names = _raw_names(batch.columns)
+    items = ", ".join(f"{quoted(sent)} as {quoted(name)}" for sent, name in zip(batch.columns, names, strict=True))
+    select = f"select {items}, _source_file, _source_row from ({batch.query})"
+    return Part(batch.table, (*names, *LINEAGE), select, sum(file.rows for file in batch.files), batch)
+
+
+def _narrowed(batch: Batch, files: Sequence[LakeFile]) -> Batch:
+    if not files or not batch.narrow:
+        return replace(batch, files=())
+    return replace(batch, files=tuple(files), query=batch.narrow(files))
+
+
+def _fault(query: str, file: LakeFile) -> str | None:
+    """Why the file's rows cannot be read, or None."""
+    import duckdb
+
+    try:
+        with duckdb.connect() as engine:
+            found = engine.execute(f"select count(*), bit_xor(hash(rows)) from ({query}) as rows").fetchone()
+    except duckdb.Error as error:
+        return brief(error)
+    count = found[0] if found else 0
+    return None if count == file.rows else f"its reader counted {file.rows} rows and the query gives {count}"
+
+
+def _git_sha() -> str | None:
+    with suppress(OSError, subprocess.SubprocessError):
+        done = subprocess.run(
+            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=5, check=True
+        )
+        return done.stdout.strip()
+    return None
