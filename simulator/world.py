@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.billing_world import DATASET_ID, write_bills
+from simulator.meter_world import write_meters
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_WORLD = ROOT / "data" / "sample"
@@ -56,6 +57,7 @@ def make_world(out: Path, size: Size | None = None) -> dict[str, Any]:
             "size": {name: str(value) if isinstance(value, date) else value for name, value in asdict(size).items()},
             "dataset_id": DATASET_ID,
             "bills": write_bills(making / "winnipeg_billing", size.seed, size.bills),
+            "meters": write_meters(making / "smart_meters", size.seed, size.meters, size.starts_on, size.until),
         }
         (making / "README.md").write_text(README.format(seed=size.seed))
         (making / "truth.json").write_text(json.dumps(truth, indent=1) + "\n")
