@@ -10,11 +10,7 @@ UV_VERSION := 0.13.8
 READY := .venv/.ready
 ARGS ?=
 
-# uv from PATH if it runs, otherwise the one that setup puts into the project. Looked up when used: setup may have just put it there.
-UV = $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
-# An already set variable wins over .env; ingestion, dbt and publishing all see the same.
-RUN = $(UV) run --no-sync --quiet $(if $(wildcard .env),--env-file .env)
-
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
@@ -39,13 +35,13 @@ $(READY): uv.lock pyproject.toml
 	if [ -z "$$python" ]; then \
 	    echo 'Meterhouse needs Python 3.11 or newer and found none. Install one, or name it: make setup PYTHON=/path/to/python3.12' >&2; exit 1; \
 	fi; \
-	if ! uv --version >/dev/null 2>&1 && ! .uv/bin/uv --version >/dev/null 2>&1; then \
+	uv=uv; if ! uv --version >/dev/null 2>&1; then uv=.uv/bin/uv; fi; \
+	if ! "$$uv" --version >/dev/null 2>&1; then \
 	    echo 'Installing uv $(UV_VERSION) into .uv'; \
 	    "$$python" -m venv .uv || { echo 'That Python cannot make a virtual environment (on Debian: apt-get install python3-venv).' >&2; exit 1; }; \
 	    .uv/bin/pip install --quiet --disable-pip-version-check uv==$(UV_VERSION); \
 	fi; \
 	echo 'Installing the locked environment into .venv'; \
-	uv="$$(uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)"; \
 	choice=(); if [ ! -x .venv/bin/python ]; then choice=(--python "$$("$$python" -c 'import sys; print(sys.executable)')"); fi; \
 	"$$uv" sync --locked --quiet "$${choice[@]}"; \
 	touch $(READY)
@@ -53,28 +49,28 @@ $(READY): uv.lock pyproject.toml
 run: setup ## Do the whole job: sample world, ingest, build, publish, summary
 	@$(MAKE) ingest
 	@$(MAKE) build
-	@$(RUN) python -m publishing summary
+	@python -m publishing summary
 
 sample: setup ## Make the sample world in data/sample (skipped by ingest when real sources are set)
-	@$(RUN) python -m simulator make $(ARGS)
+	@python -m simulator make $(ARGS)
 
 ingest: setup ## Land what is new into raw, from the sources that are set or from the sample world
-	@$(RUN) python -m simulator run -- python -m ingestion land all $(ARGS)
+	@python -m simulator run -- python -m ingestion land all $(ARGS)
 
 build: setup ## Build and test staging, marts and ledgers with dbt, then publish what passed
-	@$(RUN) python -m publishing build $(ARGS)
+	@python -m publishing build $(ARGS)
 
 test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some)
-	@$(RUN) pytest $(ARGS)
+	@pytest $(ARGS)
 
 lint: setup ## Check style, types and SQL, as the commit hook does
-	@$(RUN) pre-commit run --all-files $(ARGS)
+	@pre-commit run --all-files $(ARGS)
 
 docs: setup ## Write the catalogue of models and columns as one page
-	@$(RUN) python -m publishing docs
+	@python -m publishing docs
 
 bench: setup ## Compare landing and building with the physical limit of the engines
-	@$(RUN) python -m bench $(ARGS)
+	@python -m bench $(ARGS)
 
 clean: ## Remove environments, logs, caches and the sample world (the rest of data/ stays: raw is the only memory)
 	@rm -rf .venv .uv target logs dbt_project/target dbt_project/logs docs/site data/sample

@@ -1,0 +1,134 @@
+{#
+    ledger.build_runs: one row per dbt run (build, run, test, seed, snapshot) against this warehouse, written by the hooks
+    on-run-start and on-run-end. A killed run leaves a row without finished_at. publishing/ reads it to decide whether the
+    marts as they stand have all been built whole and tested; nothing else depends on it.
+#}
+
+{% macro build_started() %}
+    {% if execute %}
+        {% set scope = build_scope() %}
+        {% do run_query("create schema if not exists ledger") %}
+        {% do run_query("create table if not exists ledger.build_runs (" ~ build_runs_columns() ~ ")") %}
+        {% set start %}
+            insert into ledger.build_runs
+                (invocation_id, command, vars, is_whole, is_tested, relations, started_at)
+            values (
+                {{ build_text(invocation_id) }},
+                {{ build_text(flags.WHICH) }},
+                {{ build_text(tojson(invocation_args_dict.get('vars') or {})) }},
+                {{ scope.is_whole }},
+                {{ scope.is_tested }},
+                {{ build_text(tojson(scope.relations)) }},
+                {{ build_text(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
+            )
+        {% endset %}
+        {% do run_query(start) %}
+        {% do refuse_second_build() %}
+    {% endif %}
+{% endmacro %}
+
+{% macro build_runs_columns() %}
+    invocation_id text not null,
+    command text not null,
+    vars text not null,
+    is_whole boolean not null,
+    is_tested boolean not null,
+    relations text not null,
+    started_at timestamp not null,
+    finished_at timestamp,
+    failures integer
+{% endmacro %}
+
+{% macro build_finished(results) %}
+    {% if not execute %}{{ return('') }}{% endif %}
+    {% set failed = results | selectattr('status', 'in', ['error', 'fail', 'skipped', 'runtime error', 'partial success']) | list %}
+    update ledger.build_runs
+    set
+        finished_at = {{ build_text(modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S.%f')) }},
+        failures = {{ failed | length }}
+    where invocation_id = {{ build_text(invocation_id) }};
+{% endmacro %}
+
+{#
+    What this run covers. is_whole: every model, seed, snapshot and data test of the project. is_tested: no data test that
+    looks at something this run writes was left out. relations: what readers get to see, as 'schema.name'.
+#}
+{% macro build_scope() %}
+    {% set scope = namespace(is_whole=flags.WHICH == 'build', is_tested=flags.WHICH in ('build', 'test')) %}
+    {% if flags.WHICH == 'build' and (invocation_args_dict.get('empty') or invocation_args_dict.get('sample')) %}
+        {% set scope.is_whole = false %}
+        {% set scope.is_tested = false %}
+    {% endif %}
+    {% set relations = [] %}
+    {% for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot', 'test') %}
+        {% set is_selected = node.unique_id in selected_resources %}
+        {% if not is_selected and node.config.materialized != 'ephemeral' %}
+            {% set scope.is_whole = false %}
+            {% if node.resource_type == 'test' and flags.WHICH == 'build' %}
+                {% for parent in node.depends_on.nodes if parent in selected_resources %}
+                    {% set scope.is_tested = false %}
+                {% endfor %}
+            {% endif %}
+        {% endif %}
+        {% if node.resource_type != 'test' and node.config.materialized != 'ephemeral' and node.schema in ('marts', 'ledger') %}
+            {% do relations.append(node.schema ~ '.' ~ node.alias) %}
+        {% endif %}
+    {% endfor %}
+    {{ return({'is_whole': scope.is_whole, 'is_tested': scope.is_tested, 'relations': relations | sort}) }}
+{% endmacro %}
+
+{% macro build_text(value) %}'{{ value | replace("'", "''") }}'{% endmacro %}
+
+{#
+    One dbt run at a time per warehouse. A DuckDB file sees to that by itself: the second process cannot open it.
+    Raises BUSY_WAREHOUSE when a run that has not finished still holds a connection.
+#}
+{% macro refuse_second_build() %}
+    {{ return(adapter.dispatch('refuse_second_build')()) }}
+{% endmacro %}
+
+{% macro default__refuse_second_build() %}{% endmacro %}
+
+{#
+    dbt closes its connection after every model, so no lock of the session could last for a run. Instead: an earlier run
+    that has no finish, and a connection that carries dbt's application name. The statement of a killed run vanishes within
+    a second (see end_with_client), so what is still there after two is alive. Of two that start at once, the first wins.
+    A run that finished later proves that the unfinished ones before it are dead.
+#}
+{% macro postgres__refuse_second_build() %}
+    {% set mine = build_text(invocation_id) %}
+    {% set earlier = run_query(
+        "select max(other.started_at) from ledger.build_runs as other"
+        ~ " inner join ledger.build_runs as this_run on this_run.invocation_id = " ~ mine
+        ~ " where other.finished_at is null"
+        ~ " and other.started_at > (select coalesce(max(started_at), '2000-01-01') from ledger.build_runs where finished_at is not null)"
+        ~ " and (other.started_at, other.invocation_id) < (this_run.started_at, this_run.invocation_id)"
+    ).rows[0][0] %}
+    {% if not earlier %}{{ return('') }}{% endif %}
+    {% set alive = namespace(pid=none) %}
+    {% for step in range(30) if alive.pid is none %}
+        {% do run_query("select pg_sleep(0.1)") %}
+        {% if loop.index > 20 %}
+            {% set alive.pid = run_query(
+                "select min(pid) from pg_stat_activity where datname = current_database()"
+                ~ " and application_name = current_setting('application_name') and pid <> pg_backend_pid()"
+            ).rows[0][0] %}
+        {% endif %}
+    {% endfor %}
+    {% if alive.pid %}
+        {% do run_query("delete from ledger.build_runs where invocation_id = " ~ mine) %}
+        {% do exceptions.raise_compiler_error(
+            'BUSY_WAREHOUSE: the dbt run of ' ~ earlier ~ ' UTC is still writing to this database (server process '
+            ~ alive.pid ~ '). Nothing was changed; start again when it has ended.'
+        ) %}
+    {% endif %}
+{% endmacro %}
+
+{# A pre-hook of every model: when its dbt is killed, the server ends the statement within a second instead of finishing it. #}
+{% macro end_with_client() %}
+    {{ return(adapter.dispatch('end_with_client')()) }}
+{% endmacro %}
+
+{% macro default__end_with_client() %}{% endmacro %}
+
+{% macro postgres__end_with_client() %}set client_connection_check_interval = '500ms'{% endmacro %}
