@@ -1,0 +1,44 @@
+"""Every variable the code reads stands in .env.example, and no other."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import ingestion
+from ingestion import registry
+from ingestion.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+TEMPLATE = (ROOT / ".env.example").read_text(encoding="utf-8")
+
+
+def listed() -> list[str]:
+    return re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", TEMPLATE, flags=re.MULTILINE)
+
+
+def classes(kind: type[Settings]) -> Iterator[type[Settings]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from classes(child)
+
+
+def test_the_template_lists_every_setting_once_and_nothing_else() -> None:
+    for module in pkgutil.walk_packages(ingestion.__path__, "ingestion."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    read = {field.upper() for kind in classes(Settings) for field in kind.model_fields}
+    pointing = {name for source in registry.sources() for name in source.settings}
+    assert sorted(listed()) == sorted(read | pointing)
+
+
+def test_the_template_holds_no_values() -> None:
+    assert re.findall(r"^[A-Z0-9_]+=(.+)$", TEMPLATE, flags=re.MULTILINE) == []
+
+
+def test_dbt_reads_the_same_variables_as_ingestion() -> None:
+    profiles = (ROOT / "dbt_project" / "profiles.yml").read_text(encoding="utf-8")
+    assert set(re.findall(r"env_var\(\s*['\"](\w+)['\"]", profiles)) <= set(listed())
