@@ -6,6 +6,7 @@ import os
 import subprocess
 import threading
 import time
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -13,11 +14,17 @@ import typer
 from dotenv import dotenv_values
 
 from simulator.billing_world import DATASET_ID
+from simulator.meters import kwh
 from simulator.socrata import serve as serve_world
-from simulator.world import DEFAULT_WORLD, ROOT, Size, make_world, settings_for
+from simulator.world import DEFAULT_WORLD, ROOT, Size, make_day, make_faults, make_world, settings_for
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 World = Annotated[Path, typer.Option("--world", help="Folder of a world that `make` wrote.")]
+
+
+def _day(value: str | date) -> date:
+    """Typer hands the default through the parser too."""
+    return value if isinstance(value, date) else date.fromisoformat(value)
 
 
 @app.command()
@@ -26,11 +33,32 @@ def make(
     seed: int = Size.seed,
     bills: Annotated[int, typer.Option(min=300, help="Bills in the first edition.")] = Size.bills,
     meters: Annotated[int, typer.Option(min=1, help="Meter points with a file of reads.")] = Size.meters,
+    half_hours: Annotated[int | None, typer.Option(min=1, help="About so many reads; decides the meters.")] = None,
+    first_day: Annotated[date, typer.Option(parser=_day, metavar="DATE", help="First local day.")] = Size.starts_on,
+    last_day: Annotated[date, typer.Option(parser=_day, metavar="DATE", help="Last local day.")] = Size.until,
+    faults: Annotated[bool, typer.Option("--faults", help="Also write the fault set, to OUT_faults.")] = False,
 ) -> None:
     """Write a sample world and its truth."""
     started = time.perf_counter()
-    make_world(out, Size(seed=seed, bills=bills, meters=meters))
-    typer.echo(f"made {out} in {time.perf_counter() - started:.1f} s")
+    size = Size(seed=seed, bills=bills, meters=meters, starts_on=first_day, until=last_day)
+    truth = make_world(out, size if half_hours is None else size.with_half_hours(half_hours))
+    rows = f"{truth['bills']['generations']['1']['rows']:,} bills, {truth['meters']['rows']:,} half-hours"
+    typer.echo(f"made {out} in {time.perf_counter() - started:.1f} s: {rows}")
+    if faults:
+        folder = out.with_name(f"{out.name}_faults")
+        make_faults(folder)
+        typer.echo(f"made {folder}: broken deliveries of both systems")
+
+
+@app.command()
+def day(
+    day: Annotated[date, typer.Argument(parser=_day, metavar="DATE", help="The local day to deliver.")],
+    out: Annotated[Path, typer.Option(help="Folder for one file per meter point.")],
+    world: World = DEFAULT_WORLD,
+) -> None:
+    """Write a later delivery: one more day of reads for the meters of a world."""
+    rows, watt_hours = make_day(_made(world), day, out)
+    typer.echo(f"{rows} half-hours, {kwh(watt_hours)} kWh in {out}")
 
 
 @app.command()
@@ -57,8 +85,8 @@ def run(
 ) -> None:
     """Run a command with the settings of the sample world, its bills being served meanwhile.
 
-    When one of those settings is set already (environment or .env), the command runs untouched: sample and real are never
-    mixed. The exit code is the command's.
+    When one of those settings is set already (environment or .env), the command runs untouched: sample and real are
+    never mixed. The exit code is the command's.
     """
     names = list(settings_for(world, ""))
     in_file = dotenv_values(ROOT / ".env")

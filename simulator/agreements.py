@@ -108,7 +108,7 @@ def products(seed: int) -> list[Product]:
         _NAMES[n] if n < len(_NAMES) else f"Sample {('Special', 'Regional', 'Partner')[n % 3]} {n:02d}"
         for n in range(len(_NAME_COUNTS))
     ]
-    result = []
+    result: list[Product] = []
     for name, count in zip(names, _NAME_COUNTS, strict=True):
         for _ in range(count):
             number = numbers[len(result)]

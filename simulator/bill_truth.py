@@ -64,9 +64,10 @@ class BillTotals:
         for part in (self, other):
             result.all = _added(result.all, part.all)
             result.unbalanced += part.unbalanced
-            for sums, more in ((result.by_type, part.by_type), (result.by_month, part.by_month)):
-                for key, value in more.items():  # type: ignore[attr-defined]
-                    sums[key] = _added(sums.get(key, [0] * _WIDTH), value)  # type: ignore[attr-defined, index]
+            for key, value in part.by_type.items():
+                result.by_type[key] = _added(result.by_type.get(key, [0] * _WIDTH), value)
+            for place, value in part.by_month.items():
+                result.by_month[place] = _added(result.by_month.get(place, [0] * _WIDTH), value)
             for counts, more in (
                 (result.stories, part.stories),
                 (result.quality, part.quality),
@@ -123,7 +124,7 @@ class BillTotals:
         }
 
     def monthly_rows(self) -> list[list[str]]:
-        """One row per month, town and service type: lines with a share in the month, then the sums. Empty text is null."""
+        """One row per month, town and service type: lines with a share in it, then sums. Empty text is null."""
         return [
             [month, town, service_type, str(value[0]), *map(exact, value[1:])]
             for (month, town, service_type), value in sorted(self.by_month.items())

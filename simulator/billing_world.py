@@ -1,7 +1,7 @@
 """Writes the two editions of the bills that a publisher would serve one after the other, with their truth.
 
-`generation_1.json` holds every row in the order of `:id`; `generation_2.json` only what changed or is new in the second edition, and
-`generation_2_deleted.txt` the `:id` of what is gone. The server puts them together.
+`generation_1.json` holds every row in the order of `:id`; `generation_2.json` only what changed or is new in the second
+edition, and `generation_2_deleted.txt` the `:id` of what is gone. The server puts them together.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 import random
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +72,7 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
     for batch in order:
         month = book.months[batch]
         # One stamp for a whole batch: `:updated_at` alone is no total order.
-        stamp = _stamp(datetime(month.year, month.month, 5, 6, 1, 2, 417_000) + timedelta(days=30, minutes=batch))
+        stamp = _stamp(datetime(month.year, month.month, 5, 6, 1, 2, 417_000, UTC) + timedelta(days=30, minutes=batch))
         hydro_gas_id = _first_hydro_gas_id(month) + rng.randrange(1000)
         previous: Line | None = None
         for line in book.batch(batch):
@@ -120,8 +120,8 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
         "new": second.rows - changed,
         "identical_groups": {"groups": len(groups), "rows": sum(groups), "largest": max(groups)},
         "page_sizes_that_divide_the_count": [size for size in (500, 1000, 2000, 4000) if first.rows % size == 0],
-        "monthly_split_rule": "by days in [from, to); rounded half away from zero to the cent for all months but the last, "
-        "which takes the remainder; billing_units likewise at two decimals; zero length: its month; undated: month empty",
+        "monthly_split_rule": "by days in [from, to); rounded half away from zero to the cent for all months but the "
+        "last, which takes the remainder; billing_units likewise at 2 decimals; zero length: its month; undated: empty",
         "generations": {"1": totals.summary(), "2": later.summary()},
         "planted": planted.listed(),
     }

@@ -1,7 +1,7 @@
 """Bills of an invented city: rows as Socrata would send them, one month's billing batch after another.
 
-Everything personal is invented and says so. A `Line` is a bill line in integers (cents, hundredths of a unit); `row_text`
-turns it into the JSON object of the wire: every value a string, null keys left out.
+Everything personal is invented and says so. A `Line` is a bill line in integers (cents, hundredths of a unit);
+`row_text` turns it into the JSON object of the wire: every value a string, null keys left out.
 """
 
 from __future__ import annotations
@@ -209,12 +209,12 @@ def month_before(day: date, months: int = 1) -> date:
 _SEASON = (160, 150, 130, 105, 80, 65, 60, 62, 75, 95, 120, 150)
 
 
-def price(slot: Slot, rates: Tariff, units: int) -> tuple[int | None, ...]:
-    """The twelve charges in cents for units in hundredths."""
+def price(slot: Slot, rates: Tariff, units: int, basic: int | None = None) -> tuple[int | None, ...]:
+    """The twelve charges in cents for units in hundredths; the tariff's basic charge unless another one is given."""
     gas: tuple[int | None, ...] = (None, None, None)
     carbon: int | None = None
     if slot.kind == "gas":
-        basic = rates.gas_basic
+        basic = rates.gas_basic if basic is None else basic
         energy = charge(units * 94 // 100, rates.gas_primary)
         parts = (
             charge(units - units * 94 // 100, rates.gas_supplemental),
@@ -229,7 +229,7 @@ def price(slot: Slot, rates: Tariff, units: int) -> tuple[int | None, ...]:
         basic, energy = rates.flat_basic * units // 100, 0
         taxable = city_base = basic
     else:
-        basic = rates.electric_basic * (1 if slot.kind == "metered" else 2)
+        basic = rates.electric_basic * (1 if slot.kind == "metered" else 2) if basic is None else basic
         energy = charge(units, rates.electric_energy)
         taxable = city_base = basic + energy
     city_tax = share(city_base, 25 if slot.is_domestic else 50)
@@ -286,26 +286,12 @@ def ordinary(slot: Slot, month: date, rates: Tariff, rng: random.Random) -> Line
 def correction(line: Line, rates: Tariff, rng: random.Random) -> Line:
     """A negative line over the same period that takes some of a metered line back."""
     units = -100 * min(1600, 1 + rng.randrange(max(1, (line.units or 100) // 100)))
-    charges = tuple(
-        value if name != "basic_charge" else 0
-        for name, value in zip(CHARGES, price(line.slot, rates, units), strict=True)
-    )
-    taxable = total_of(charges[1:5]) + (charges[8] or 0)
-    charges = (*charges[:6], *_taxes(line.slot, rates, taxable), charges[8], *_sales(rates, taxable), None)
+    charges = price(line.slot, rates, units, basic=0)
     return replace(line, units=units, charges=charges, amount_due=total_of(charges), read_code="A", story="correction")
 
 
-def _taxes(slot: Slot, rates: Tariff, taxable: int) -> tuple[int, int]:
-    city_tax = share(taxable, 25 if slot.is_domestic else 50)
-    return city_tax, share(city_tax, rates.gst_pct * 10)
-
-
-def _sales(rates: Tariff, taxable: int) -> tuple[int, int]:
-    return share(taxable, rates.pst_pct * 10), share(taxable, rates.gst_pct * 10)
-
-
 def revised(line: Line) -> Line:
-    """What a line looks like after the publisher corrected it: read again, one more cent per hundred units, a credit."""
+    """What a line looks like after the publisher corrected it: an actual read, 1.37 more for energy, 2.50 back."""
     charges = list(line.charges)
     charges[1] = (charges[1] or 0) + 137
     charges[11] = -250

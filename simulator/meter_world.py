@@ -1,4 +1,4 @@
-"""Writes the deliveries of the smart-meter system with their truth: one file of reads per meter point and the database."""
+"""Writes the deliveries of the smart-meter system with their truth: a file of reads per meter point, the database."""
 
 from __future__ import annotations
 
@@ -288,8 +288,8 @@ def _truth(
             "account_changing_meterpoints": census.account_changers[:100],
             "active_counts": census.active_counts,
             "active_ids_2021_01_01": sorted(census.active_ids)[:1000],
-            "matching_rule": "valid_from <= local date of the read < valid_to (or null); of several the latest valid_from, "
-            "then the highest agreement_id",
+            "matching_rule": "valid_from <= local date of the read < valid_to (or null); of several the latest "
+            "valid_from, then the highest agreement_id",
         },
         "products": {"rows": product_count},
         "meterpoints": {"rows": census.counts["meterpoints"], "by_region": dict(sorted(census.regions.items()))},

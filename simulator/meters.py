@@ -1,7 +1,7 @@
 """Half-hourly reads: one compact JSON object per meter point, `{"columns": [...], "data": [[...], ...]}`.
 
-Stamps are naive UTC. Consumption is kept in watt-hours (integers), so every total is exact. A meter costs memory, a world
-does not: a hundred million half-hours are written meter by meter.
+Stamps are naive UTC. Consumption is kept in watt-hours (integers), so every total is exact. A meter costs memory, a
+world does not: a hundred million half-hours are written meter by meter.
 """
 
 from __future__ import annotations
@@ -22,8 +22,10 @@ NEAR_DEAD = 3
 
 # Mean kWh per half-hour of a winter day, from midnight; the mean over the day is 0.368.
 _DAY = (
-    304, 301, 290, 264, 234, 224, 221, 202, 189, 187, 184, 200, 239, 232, 244, 251, 304, 342, 379, 374, 393, 400, 382, 394,
-    434, 432, 427, 437, 457, 438, 429, 469, 530, 558, 613, 607, 581, 542, 549, 496, 497, 444, 406, 376, 349, 321, 259, 260,
+    304, 301, 290, 264, 234, 224, 221, 202, 189, 187, 184, 200,
+    239, 232, 244, 251, 304, 342, 379, 374, 393, 400, 382, 394,
+    434, 432, 427, 437, 457, 438, 429, 469, 530, 558, 613, 607,
+    581, 542, 549, 496, 497, 444, 406, 376, 349, 321, 259, 260,
 )  # fmt: skip
 _DAY_MEAN = 368
 _SEASON_PCT = (106, 103, 95, 86, 78, 72, 70, 71, 77, 88, 98, 105)
@@ -40,7 +42,7 @@ class LocalDay:
     stamps: tuple[str, ...]
     """Naive UTC stamps as delivered."""
     clock: tuple[int, ...]
-    """Local half-hour of the clock (0 to 47) of each interval: one hour is missing in spring and comes twice in autumn."""
+    """Local half-hour of the clock (0 to 47) of each interval: an hour lacks in spring and comes twice in autumn."""
 
 
 def local_days(first: date, until: date) -> list[LocalDay]:

@@ -1,7 +1,8 @@
 """The rows of a Socrata data set on disk, and snapshots of them that can be paged quickly.
 
-A file of rows is itself a valid answer body, framed as Socrata frames it: `[row\\n,row\\n,...row]\\n`. A page of neighbours is
-therefore one slice of the file, and serving half a million rows costs no parsing. Memory is about 40 bytes a row.
+A file of rows is itself a valid answer body, framed as Socrata frames it: `[row\\n,row\\n,...row]\\n`. A page of
+neighbours is therefore one slice of the file, and serving half a million rows costs no parsing. Memory is about
+100 bytes a row.
 """
 
 from __future__ import annotations

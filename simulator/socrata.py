@@ -109,7 +109,7 @@ class SocrataServer:
         self._replace(self.rows.with_rows(deleted=[identifier.encode() for identifier in identifiers]), self._later())
 
     def upsert(self, *rows: Mapping[str, str]) -> None:
-        """Rows appear or change; each needs `:id`, and gets a new `:updated_at` (and `:created_at` when it has none)."""
+        """Rows appear or change; each needs `:id`, gets a new `:updated_at`, and `:created_at` when it has none."""
         now = self._later()
         stamp = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
         texts = []
@@ -297,7 +297,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        """Steering from another process: `/simulator/advance`, `/republish`, `/fault`, `/clear`, `/knobs`. Not logged."""
+        """Steering from another process: `/simulator/` and advance, republish, fault, clear or knobs. Not logged."""
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         order = json.loads(content) if content else {}
         steer: dict[str, Callable[[], object]] = {
@@ -307,7 +307,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/simulator/fault": lambda: self.state.fault(
                 BY_NAME[order.pop("name")](**order.pop("arguments", {})), **order
             ),
-            "/simulator/knobs": lambda: [setattr(self.state, name, value) for name, value in order.items()],
+            "/simulator/knobs": lambda: vars(self.state).update(order),
         }
         if self.path not in steer:
             self.send(Answer(404))

@@ -1,6 +1,6 @@
 """As much of SoQL as a reader of a whole data set uses: $select, $where, $order, $limit and $offset, over a snapshot.
 
-What it does not understand it refuses, with the error bodies the documentation shows, rather than answering something else.
+What it does not understand it refuses, with the error bodies the documentation shows; it never answers something else.
 """
 
 from __future__ import annotations
@@ -42,10 +42,11 @@ class Refused(Exception):
 
 def no_such_column(name: str) -> Refused:
     """The current form of Socrata's error body."""
+    message = f"Query coordinator error: query.soql.no-such-column; No such column: {name}; position: Map(row -> 1)"
     return Refused(
         400,
         {
-            "message": f"Query coordinator error: query.soql.no-such-column; No such column: {name}; position: Map(row -> 1)",
+            "message": message,
             "errorCode": "query.soql.no-such-column",
             "data": {"column": name, "position": {"row": 1, "column": 1, "line": name}},
         },

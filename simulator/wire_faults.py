@@ -188,7 +188,7 @@ def slow(seconds: float) -> Act:
 
 
 def meanwhile(happening: Callable[[], object]) -> Act:
-    """The right answer, given after something happened to the data set (rows inserted, deleted, changed, republished)."""
+    """The right answer, given after something happened to the data set (rows inserted, deleted, republished)."""
 
     def act(exchange: Exchange) -> None:
         happening()
