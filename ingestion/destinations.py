@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import duckdb
@@ -74,7 +76,9 @@ class DuckDBJob(RunnableLoadJob):
 
         def insert(part: Part, select: str) -> int:
             names = ", ".join(quoted(column) for column in (*part.columns, "_dlt_load_id"))
-            done = client.sql_client.native_connection.execute(f"insert into {target} ({names}) {select}").fetchone()
+            engine = client.sql_client.native_connection
+            with _order_of(engine, part):
+                done = engine.execute(f"insert into {target} ({names}) {select}").fetchone()
             return int(done[0])
 
         _packages().run_job(self._file_path, self._load_id, self.load_table_name, insert)
@@ -120,7 +124,8 @@ class PostgresJob(RunnableLoadJob):
         def copy(part: Part, select: str) -> int:
             with duckdb.connect() as engine:
                 form = "(format csv, header false, nullstr '\\N', delimiter ',', quote '\"', escape '\"')"
-                written = engine.execute(f"copy ({select}) to {literal(str(path))} {form}").fetchone()
+                with _order_of(engine, part):
+                    written = engine.execute(f"copy ({select}) to {literal(str(path))} {form}").fetchone()
             crash_point("load.csv_written")
             names = ", ".join(quoted(column) for column in (*part.columns, "_dlt_load_id"))
             statement = f"copy {target} ({names}) from stdin with (format csv, null '\\N', encoding 'UTF8')"
@@ -139,6 +144,15 @@ class PostgresJob(RunnableLoadJob):
             _packages().run_job(self._file_path, self._load_id, self.load_table_name, copy)
         finally:
             path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _order_of(engine: duckdb.DuckDBPyConnection, part: Part) -> Iterator[None]:
+    engine.execute(f"set preserve_insertion_order = {str(part.ordered).lower()}")
+    try:
+        yield
+    finally:
+        engine.execute("reset preserve_insertion_order")
 
 
 class PostgresDoor(postgres_destination):

@@ -459,7 +459,7 @@ def _part(batch: Batch) -> Part:
     names = _raw_names(batch.columns)
     items = ", ".join(f"{quoted(sent)} as {quoted(name)}" for sent, name in zip(batch.columns, names, strict=True))
     select = f"select {items}, _source_file, _source_row from ({batch.query})"
-    return Part(batch.table, (*names, *LINEAGE), select, sum(file.rows for file in batch.files), batch)
+    return Part(batch.table, (*names, *LINEAGE), select, sum(f.rows for f in batch.files), batch, batch.ordered)
 
 
 def _narrowed(batch: Batch, files: Sequence[LakeFile]) -> Batch:

@@ -41,6 +41,7 @@ class Part:
     select: str
     rows: int = 0
     batch: Batch | None = None
+    ordered: bool = True
 
 
 class PartFailed(Exception):

@@ -12,6 +12,8 @@ from ingestion.warehouse import RAW, WarehouseSettings, exists, open_warehouse
 def show(last: int) -> None:
     """Prints the last runs of each source, newest first. A run without an end is abandoned once a later one started."""
     console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a log or a pipe: nothing is cut
     settings = read(WarehouseSettings)
     if not exists(settings):
         console.print("Nothing has been landed yet: run `python -m ingestion land all`.")

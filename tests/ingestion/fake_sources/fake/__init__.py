@@ -69,7 +69,7 @@ def _batch(table: str, columns: tuple[str, ...], members: list[tuple[LakeFile, P
         )
 
     files = tuple(file for file, _ in members)
-    return Batch(table, columns, query(files), files, narrow=query if narrow else None)
+    return Batch(table, columns, query(files), files, narrow=query if narrow else None, ordered=False)
 
 
 SOURCE = Source("fake", "A source for tests", TABLES, "daily", "none", ("FAKE_FOLDER",), read)
