@@ -1,0 +1,2 @@
+select * from {{ ref('conservation') }}
+where unexplained <> 0
