@@ -9,12 +9,13 @@ from __future__ import annotations
 import csv
 import json
 import random
+from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from simulator.bill_truth import MONTHLY_HEADER, BillTotals
-from simulator.bills import LAST_MONTH, BillBook, Line, month_before, revised, row_text
+from simulator.bills import LAST_MONTH, BillBook, month_before, revised, row_text
 from simulator.rows import RowFileWriter, row_id
 
 DATASET_ID = "samp-1e00"
@@ -64,7 +65,7 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
     planted, totals, differences = Planted(), BillTotals(), BillTotals()
     first, second = RowFileWriter(folder / "generation_1.json"), RowFileWriter(folder / "generation_2.json")
     deleted: list[str] = []
-    groups: list[int] = []
+    copies: Counter[tuple[object, ...]] = Counter()
     changed = number = 0
     # Batches were loaded in no particular order: neither `:id` nor `:created_at` follows hydro_gas_id.
     order = list(range(len(book.months)))
@@ -74,16 +75,18 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
         # One stamp for a whole batch: `:updated_at` alone is no total order.
         stamp = _stamp(datetime(month.year, month.month, 5, 6, 1, 2, 417_000, UTC) + timedelta(days=30, minutes=batch))
         hydro_gas_id = _first_hydro_gas_id(month) + rng.randrange(1000)
-        previous: Line | None = None
         for line in book.batch(batch):
             number += 1
             identifier = row_id(_FIRST_ID + number * _ID_STEP + rng.randrange(_ID_STEP // 2))
             hydro_gas_id += 1 + (number * 7 % 3 == 0)
             first.write(row_text(line, identifier, stamp, stamp, hydro_gas_id))
             totals.add(line)
+            if line.story == "duplicate" or line.starts_on is None:
+                # An undated item reads the same every month until its tariff moves.
+                copies[line.slot.text, line.starts_on, line.units, line.charges] += 1
             if line.story == "duplicate":
-                groups = [*groups[:-1], groups[-1] + 1] if line is previous else [*groups, 1]
-            elif line.story != "ordinary":
+                continue
+            if line.story != "ordinary":
                 planted.add(f"bills: {line.story}", identifier, means=_MEANINGS[line.story])
             elif line.is_adjustment_empty:
                 planted.add("bills: empty numeric", identifier, means='adjustment is "" instead of missing')
@@ -98,7 +101,6 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
                 differences.add(line, -1)
                 differences.add(new)
                 planted.add("bills: changed in generation 2", identifier, means="energy +1.37, adjustment -2.50")
-            previous = line
     hydro_gas_id = _first_hydro_gas_id(month_before(LAST_MONTH, -1))
     for position, line in enumerate(book.new_batch()):
         # New rows sort in between old ones: an offset taken before they came points elsewhere afterwards.
@@ -111,6 +113,7 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
     (folder / "generation_2_deleted.txt").write_text("".join(f"{identifier}\n" for identifier in deleted))
     dataset = {"id": DATASET_ID, "synthetic": True, "rows": first.rows, "rows_updated_at": _MOMENTS}
     (folder / "dataset.json").write_text(json.dumps(dataset, indent=2) + "\n")
+    groups = [size for size in copies.values() if size > 1]
     later = totals.plus(differences)
     _write_monthly(folder.parent / "truth_monthly_billing.csv", {"1": totals, "2": later})
     return {

@@ -27,6 +27,7 @@ from simulator.rows import SYSTEM_WIDTH, UPDATED_AT, Rows
 from simulator.soql import FIELDS, Reader, Refused
 from simulator.wire_faults import BY_NAME, Act, Answer
 
+KNOBS = {"required_token", "limit_cap", "gzip_level", "renamed_columns", "added_columns", "extra_headers"}
 _HEADER_TYPES = {"calendar_date": "floating_timestamp"}
 
 
@@ -154,6 +155,13 @@ class SocrataServer:
     def clear_faults(self) -> None:
         with self._lock:
             self._planned.clear()
+
+    def turn(self, **knobs: Any) -> None:
+        """Sets knobs by name, for those who sit in another process."""
+        unknown = set(knobs) - KNOBS
+        if unknown:
+            raise ValueError(f"no such knob: {', '.join(sorted(unknown))}; there are {', '.join(sorted(KNOBS))}")
+        vars(self).update(knobs)
 
     def due(self, request: Request) -> Act | None:
         """The act that this request meets, if any; counts it."""
@@ -307,7 +315,7 @@ class _Handler(BaseHTTPRequestHandler):
             "/simulator/fault": lambda: self.state.fault(
                 BY_NAME[order.pop("name")](**order.pop("arguments", {})), **order
             ),
-            "/simulator/knobs": lambda: vars(self.state).update(order),
+            "/simulator/knobs": lambda: self.state.turn(**order),
         }
         if self.path not in steer:
             self.send(Answer(404))

@@ -1,0 +1,93 @@
+"""`python -m simulator`: make, serve and run as a person types them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import requests
+
+ROOT = Path(__file__).resolve().parents[2]
+SETTINGS = ("SOCRATA_DOMAIN", "SOCRATA_DATASET_ID", "SMART_METERS_READINGS", "SMART_METERS_DATABASE")
+SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k[:5] in ('SOCRA', 'SMART')}))"
+
+
+def simulator(*words: object, **settings: str) -> subprocess.CompletedProcess[str]:
+    environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    command = [sys.executable, "-m", "simulator", *map(str, words)]
+    return subprocess.run(
+        command, cwd=ROOT, env={**environment, **settings}, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def without_dotenv() -> None:
+    if (ROOT / ".env").exists() and any(name in (ROOT / ".env").read_text() for name in SETTINGS):
+        pytest.fail("this checkout's .env points to a source; run the tests in a checkout without it")
+
+
+def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(
+    default_world: Path, without_dotenv: None
+) -> None:
+    code = f"{SHOW}; import urllib.request as u; print(u.urlopen(os.environ['SOCRATA_DOMAIN'] + '/resource/'\
+ + os.environ['SOCRATA_DATASET_ID'] + '.json?$select=count(*)').read().decode()); raise SystemExit(7)"
+    done = simulator("run", "--world", default_world, "--", sys.executable, "-c", code)
+    assert done.returncode == 7, done.stderr
+    settings, count = done.stdout.strip().splitlines()
+    found = json.loads(settings)
+    assert set(found) == set(SETTINGS)
+    assert found["SOCRATA_DOMAIN"].startswith("http://127.0.0.1:")
+    assert len(list(Path(found["SMART_METERS_READINGS"]).glob("*.json"))) == 60
+    assert Path(found["SMART_METERS_DATABASE"]).exists()
+    assert json.loads(count) == [{"count": "12000"}]
+
+
+def test_run_never_mixes_sample_and_real(default_world: Path) -> None:
+    done = simulator(
+        "run", "--world", default_world, "--", sys.executable, "-c", SHOW, SMART_METERS_DATABASE="/somewhere/real.db"
+    )
+    assert json.loads(done.stdout) == {"SMART_METERS_DATABASE": "/somewhere/real.db"}
+    assert "SMART_METERS_DATABASE set already" in done.stderr
+
+
+def test_run_makes_the_world_when_there_is_none(tmp_path: Path, without_dotenv: None) -> None:
+    done = simulator("run", "--world", tmp_path / "new", "--", sys.executable, "-c", "pass")
+    assert done.returncode == 0, done.stderr
+    assert "making the sample world" in done.stderr
+    assert (tmp_path / "new" / "truth.json").exists()
+
+
+def test_run_says_when_a_command_does_not_exist(default_world: Path, without_dotenv: None) -> None:
+    done = simulator("run", "--world", default_world, "--", "no-such-command-at-all")
+    assert (done.returncode, "no such command" in done.stderr) == (127, True)
+
+
+def test_make_takes_sizes_and_writes_the_fault_set_beside_the_world(tmp_path: Path) -> None:
+    words = ("--bills", 600, "--half-hours", 1000, "--last-day", "2020-10-20", "--seed", 3, "--faults")
+    done = simulator("make", "--out", tmp_path / "w", *words)
+    assert done.returncode == 0, done.stderr
+    truth = json.loads((tmp_path / "w" / "truth.json").read_text())
+    assert truth["size"] == {"seed": 3, "bills": 600, "meters": 3, "starts_on": "2020-10-15", "until": "2020-10-20"}
+    assert (tmp_path / "w_faults" / "truth.json").exists()
+    done = simulator("day", "2020-10-21", "--world", tmp_path / "w", "--out", tmp_path / "later")
+    assert done.stdout.startswith("144 half-hours")
+
+
+def test_serve_says_where_and_stops_when_interrupted(default_world: Path) -> None:
+    command = [sys.executable, "-m", "simulator", "serve", "--world", str(default_world), "--generation", "2"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        domain = process.stdout.readline().strip()
+        answer = requests.get(f"{domain}/resource/samp-1e00.json", params={"$select": "count(*)"}, timeout=10)
+        assert answer.json() == [{"count": "12099"}]
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=10) == 0
+    finally:
+        process.kill()
+        process.wait()
