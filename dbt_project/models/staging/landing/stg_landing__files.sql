@@ -1,0 +1,1 @@
+{{ typed(source('landing', 'landed_files')) }}

@@ -1,0 +1,1 @@
+{{ typed(source('landing', 'landing_problems')) }}

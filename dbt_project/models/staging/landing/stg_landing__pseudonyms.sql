@@ -1,0 +1,1 @@
+{{ typed(source('landing', 'pseudonyms'), every_load=true) }}

@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ typed(source('smart_meters', 'meter_readings')) }}

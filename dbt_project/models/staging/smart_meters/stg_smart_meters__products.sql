@@ -1,0 +1,1 @@
+{{ typed(source('smart_meters', 'products')) }}

@@ -1,0 +1,1 @@
+{{ typed(source('winnipeg_billing', 'utility_billing')) }}
