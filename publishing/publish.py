@@ -2,8 +2,8 @@
 
 DuckDB: a second file beside the warehouse, written under another name and moved into place by one atomic rename. A
 reader who has the old file open keeps reading it whole. PostgreSQL: schema `published`, replaced in one transaction. A
-reader never waits longer than LOCK_MILLISECONDS and never meets a missing table; a transaction that has read
-`published.publication` keeps the copy it read until it ends.
+reader never waits longer than LOCK_MILLISECONDS and never meets a missing table; a transaction that has locked
+`published.publication` in access share mode keeps that copy to its end.
 
 A kill leaves either the old copy or the new one, and nothing to clean up by hand.
 """
@@ -11,6 +11,7 @@ A kill leaves either the old copy or the new one, and nothing to clean up by han
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import time
@@ -41,7 +42,7 @@ LOCK_MILLISECONDS = 500
 SWAP_SECONDS = 60
 PUBLICATION_COLUMNS = (
     "published_at timestamp not null, built_at timestamp not null, invocation_id text not null, "
-    "dbt_vars text not null, git_sha text"
+    "dbt_vars text not null, relations text not null, git_sha text"
 )
 
 
@@ -114,8 +115,8 @@ def _publish_file(warehouse: DuckDBWarehouse) -> Publication:
         published_at = _now()
         connection.execute(f"create table following.publication ({PUBLICATION_COLUMNS})")
         connection.execute(
-            "insert into following.publication values (?, ?, ?, ?, ?)",
-            [published_at, build.built_at, build.invocation_id, build.vars, git_sha()],
+            "insert into following.publication values (?, ?, ?, ?, ?, ?)",
+            [published_at, build.built_at, build.invocation_id, build.vars, json.dumps(build.relations), git_sha()],
         )
         connection.execute("checkpoint following")
         connection.execute("detach following")
@@ -178,7 +179,7 @@ def _publish_schema(warehouse: PostgresWarehouse) -> Publication:
         warehouse.rows(f"create table published_next.publication ({PUBLICATION_COLUMNS})")
         sha = git_sha()
         values = [f"{published_at:%Y-%m-%d %H:%M:%S.%f}", f"{build.built_at:%Y-%m-%d %H:%M:%S.%f}"]
-        values += [build.invocation_id, build.vars]
+        values += [build.invocation_id, build.vars, json.dumps(build.relations)]
         warehouse.rows(
             f"insert into published_next.publication values ({', '.join(map(literal, values))}, "
             f"{literal(sha) if sha else 'null'})"

@@ -36,7 +36,8 @@ def test_no_path_of_a_machine_stands_in_the_tree() -> None:
 
 
 def test_nothing_turns_tls_verification_off() -> None:
-    assert matches(r"verify\s*=\s*False|CERT_NONE|_create_unverified_context", ".py") == []
+    found = matches(r"verify\s*=\s*False|CERT_NONE|_create_unverified_context", ".py")
+    assert [line for line in found if not line.startswith("tests/")] == []
 
 
 def test_help_lists_every_verb() -> None:

@@ -36,6 +36,7 @@ def test_a_transaction_that_reads_the_copy_keeps_it_and_the_swap_waits(
     reader.autocommit = False
     reader.set_session(isolation_level="repeatable read")
     cursor = reader.cursor()
+    cursor.execute("lock table published.publication in access share mode")
     cursor.execute("select invocation_id from published.publication")
     assert cursor.fetchall() == [("1",)]
     with pytest.raises(BusyError, match=r"BUSY_READERS: .* server process \d+"):

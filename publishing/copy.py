@@ -1,0 +1,80 @@
+"""Opens the published copy for reading, as any reader would: never the warehouse itself."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ingestion.settings import absolute, read
+from ingestion.warehouse import PostgresWarehouse, WarehouseSettings
+from publishing.builds import NotPublished
+from publishing.publish import PUBLISHED, published_path
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What readers see; `where` tells a person where it is."""
+
+    engine: str
+    where: str
+    connection: Any
+
+    @property
+    def publication(self) -> str:
+        return "main.publication" if self.engine == "duckdb" else f"{PUBLISHED}.publication"
+
+    def relations(self, schema: str) -> list[str]:
+        """Bare names of the marts or of the ledgers, in alphabetical order."""
+        ((listed,),) = self.rows(f"select relations from {self.publication}")
+        return sorted(
+            name for found, name in (relation.split(".") for relation in json.loads(listed)) if found == schema
+        )
+
+    def table(self, relation: str) -> str:
+        """The name of a mart or ledger, given as `marts.x` or `ledger.x`, in this copy."""
+        return relation if self.engine == "duckdb" else f"{PUBLISHED}.{relation.split('.')[1]}"
+
+    def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        cursor = self.connection.cursor()
+        cursor.execute(sql)
+        return list(cursor.fetchall())
+
+    def columns(self) -> dict[str, list[str]]:
+        """Columns of each table, by its bare name."""
+        schemas = "('marts', 'ledger', 'main')" if self.engine == "duckdb" else f"('{PUBLISHED}')"
+        found: dict[str, list[str]] = {}
+        for table, column in self.rows(
+            "select table_name, column_name from information_schema.columns "
+            f"where table_schema in {schemas} order by table_name, ordinal_position"
+        ):
+            found.setdefault(table, []).append(column)
+        return found
+
+
+@contextmanager
+def open_copy() -> Iterator[Copy]:
+    """The last published copy; raises NotPublished when there is none yet."""
+    settings = read(WarehouseSettings)
+    if settings.warehouse == "duckdb":
+        import duckdb
+
+        path = published_path(absolute(settings.warehouse_path))
+        if not path.exists():
+            raise NotPublished("NOTHING_PUBLISHED", f"there is no {path} yet; run `make run`.")
+        with duckdb.connect(str(path), read_only=True) as connection:
+            yield Copy("duckdb", str(path), connection)
+        return
+    warehouse = PostgresWarehouse(settings)
+    try:
+        if not warehouse.rows(f"select 1 from pg_namespace where nspname = '{PUBLISHED}'"):
+            raise NotPublished("NOTHING_PUBLISHED", f"nothing is published in {warehouse.identity}; run `make run`.")
+        # One copy to the end, though another may be published meanwhile (docs/decisions/0006-publish.md). The lock
+        # comes first: a snapshot taken before it could be older than the tables.
+        warehouse.rows("begin isolation level repeatable read read only")
+        warehouse.rows(f"lock table {PUBLISHED}.publication in access share mode")
+        yield Copy("postgres", f"{warehouse.identity}, schema {PUBLISHED}", warehouse.connection)
+    finally:
+        warehouse.close()

@@ -1,0 +1,168 @@
+"""The closing summary: what landed, what the marts hold, what the ledgers found, and where to look next.
+
+It reads the published copy only, so it says what readers see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+
+from publishing.copy import Copy, open_copy
+
+# The one quantity by which a mart is known, if it has one; the first that it carries.
+HEADLINES = ("consumption_kwh", "amount_due_cad")
+UNITS = {"kwh": "kWh", "cad": "CAD", "m3": "m³"}
+# What a mart's rows are spread over, if anything.
+SPANS = ("local_date", "billing_month", "service_from_date", "valid_from")
+
+
+def show(console: Console) -> None:
+    """Prints the summary of the last published copy; raises NotPublished when there is none."""
+    with open_copy() as copy:
+        columns = copy.columns()
+        ((built_at,),) = copy.rows(f"select built_at from {copy.publication}")
+        console.print()
+        console.rule("[bold]Meterhouse", align="left")
+        console.print(f"Built {built_at:%Y-%m-%d %H:%M:%S} UTC, published to {copy.where}\n", highlight=False)
+        _section(console, "What landed", _landed(copy))
+        _section(console, "What you can ask", _marts(copy, columns))
+        console.print("[bold]What the ledgers found[/bold]")
+        for mark, finding in _findings(copy):
+            console.print(f"  {mark} {finding}", highlight=False)
+        console.print("\n[bold]Where to look next[/bold]")
+        for command, purpose in _next_steps(copy):
+            console.print(f"  [cyan]{command}[/cyan]", highlight=False, soft_wrap=True)
+            console.print(f"      {purpose}", highlight=False)
+
+
+def _section(console: Console, title: str, table: Table) -> None:
+    console.print(f"[bold]{title}[/bold]")
+    console.print(Padding(table, (0, 0, 1, 2)))
+
+
+def _table(*columns: str) -> Table:
+    """Aligned columns and no lines; a name that starts with > is for numbers."""
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    for name in columns:
+        table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", no_wrap=True)
+    return table
+
+
+def _landed(copy: Copy) -> Table:
+    table = _table("source", "table", ">files", ">rows", ">MB", "last landed (UTC)")
+    for source, name, files, rows, size, at in copy.rows(
+        f"""
+        select source, table_name, sum(file_count), sum(row_count), sum(byte_count), max(landed_at)
+        from {copy.table("ledger.load_history")}
+        group by source, table_name
+        order by source, table_name
+        """
+    ):
+        table.add_row(source, name, f"{files:,}", f"{rows:,}", f"{Decimal(size) / 10**6:,.1f}", f"{at:%Y-%m-%d %H:%M}")
+    return table
+
+
+def _marts(copy: Copy, columns: dict[str, list[str]]) -> Table:
+    """One line per mart: rows, the days or months they are spread over, and the quantity the mart is known by."""
+    table = _table("mart", ">rows", "from", "to", ">total", "")
+    for mart in copy.relations("marts"):
+        has = columns[mart]
+        span = next((column for column in SPANS if column in has), None)
+        headline = next((column for column in HEADLINES if column in has), None)
+        wanted = ["count(*)"]
+        wanted += [f"min({span})", f"max({span})"] if span else ["null", "null"]
+        wanted += [f"sum({headline})"] if headline else ["null"]
+        ((rows, first, last, total),) = copy.rows(f"select {', '.join(wanted)} from {copy.table(f'marts.{mart}')}")
+        unit = UNITS[headline.rsplit("_", 1)[1]] if headline else ""
+        table.add_row(mart, f"{rows:,}", _day(first), _day(last), _quantity(total), unit)
+    return table
+
+
+def _day(value: Any) -> str:
+    return "" if value is None else f"{value:%Y-%m-%d}"
+
+
+def _quantity(value: Any) -> str:
+    return "" if value is None else f"{Decimal(value):,.2f}"
+
+
+def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
+    """(mark, sentence) of each thing the ledgers have to say; a tick where that is nothing."""
+    fine, look = "[green]✓[/green]", "[yellow]![/yellow]"
+    conservation = copy.table("ledger.conservation")
+    hops, faults = copy.rows(f"select count(*), count(*) filter (where unexplained <> 0) from {conservation}")[0]
+    if faults:
+        yield "[red]✗[/red]", f"{faults} of {hops} balances do not add up: select * from {conservation}"
+    else:
+        yield fine, f"every row, kWh and dollar accounted for: {hops} balances from raw to marts, nothing unexplained"
+    for source, kwh in copy.rows(
+        f"""
+        select source, max(unmapped) from {conservation}
+        where measure = 'kWh' group by source having max(unmapped) > 0 order by source
+        """
+    ):
+        yield look, f"{_quantity(kwh)} kWh of {source} have no agreement; they stand under 'unmapped', in every total"
+    for source, superseded, rejected in copy.rows(
+        f"""
+        select source, max(superseded), max(rejected) from {conservation}
+        where measure = 'rows' group by source order by source
+        """
+    ):
+        if superseded or rejected:
+            yield (
+                look,
+                f"{source}: {superseded:,.0f} rows superseded by a later or identical one, {rejected:,.0f} rejected",
+            )
+    gaps, missing, meters = copy.rows(
+        "select count(*), coalesce(sum(missing_interval_count), 0), count(distinct meterpoint_id) "
+        f"from {copy.table('ledger.interval_gaps')}"
+    )[0]
+    yield (look, f"{gaps:,} gaps at {meters:,} meter points: {missing:,} half-hours missing") if gaps else (
+        fine, "no half-hour is missing at any meter point"
+    )  # fmt: skip
+    failures = copy.rows(
+        f"select source, table_name, column_name, count(*) from {copy.table('ledger.parse_failures')} "
+        "group by source, table_name, column_name order by 4 desc, 1, 2, 3"
+    )
+    if failures:
+        source, table, column, count = failures[0]
+        total = sum(row[3] for row in failures)
+        yield look, f"{total:,} values could not be parsed, most in {source}.{table}.{column} ({count:,})"
+    else:
+        yield fine, "every value could be parsed"
+    drift = copy.rows(f"select count(*) from {copy.table('ledger.schema_drift')}")[0][0]
+    yield (look, f"{drift:,} columns came or went since they were declared") if drift else (
+        fine, "every column is as declared"
+    )  # fmt: skip
+
+
+def _next_steps(copy: Copy) -> Iterator[tuple[str, str]]:
+    yield "make docs", "the catalogue: every model, column, unit and test on one page"
+    if copy.engine == "duckdb":
+        query = "select * from marts.daily_product_consumption order by consumption_kwh desc limit 5"
+        yield (
+            f"python -c \"import duckdb; print(duckdb.connect('{_nearby(copy.where)}', read_only=True).sql('{query}'))\"",
+            "the published copy, also for any DuckDB client; it is never locked by a running build",
+        )
+    else:
+        yield (
+            "psql -c 'select * from published.daily_product_consumption order by consumption_kwh desc limit 5'",
+            "the published copy, replaced in one transaction after each build that passed",
+        )
+    yield "dbt build --vars '{reference_date: 2021-01-01}'", "the same marts as of another day"
+    yield "python -m ingestion status", "the last landings of each source"
+
+
+def _nearby(path: str) -> str:
+    """The path from the current folder where it lies below it."""
+    with suppress(ValueError):
+        return str(Path(path).relative_to(Path.cwd()))
+    return path
