@@ -33,6 +33,10 @@ class SmallLanding:
         self.lake = Lake(str(self.folder), self.scratch)
         self.warehouse = duckdb.connect()
         self.warehouse.execute("create schema raw")
+        # As the real landing does: everything declared is there before anything is read.
+        for table in source.tables:
+            self._make(table.name, [*table.columns, "_source_file", "_dlt_load_id"])
+        self._make("landed_files", [*FILES, "_dlt_load_id"])
         self.loads = 0
         self.batches: list[Batch] = []
         self.problems: list[Problem] = []
@@ -64,7 +68,11 @@ class SmallLanding:
         self.batches, self.problems, self.unchanged = [], [], []
         for item in self.source.read(self):
             kept: list[Any] = (
-                self.batches if isinstance(item, Batch) else self.problems if isinstance(item, Problem) else self.unchanged
+                self.batches
+                if isinstance(item, Batch)
+                else self.problems
+                if isinstance(item, Problem)
+                else self.unchanged
             )
             kept.append(item)
         self.loads += 1
@@ -91,7 +99,7 @@ class SmallLanding:
         return int(self.query(f"select count(*) from raw.{table}")[0][0])
 
     def count_all(self) -> int:
-        return sum(self.count(table.name) for table in self.source.tables if self._columns(table.name))
+        return sum(self.count(table.name) for table in self.source.tables)
 
     def codes(self) -> list[str]:
         return [problem.code for problem in self.problems]
@@ -105,7 +113,6 @@ class SmallLanding:
         }
 
     def _load(self, batch: Batch) -> None:
-        declared = self.source.table(batch.table).columns
         assert set(self.source.table(batch.table).key) <= set(batch.columns)
         load = f"{self.loads:04d}"
         found = self.warehouse.execute(
@@ -114,7 +121,7 @@ class SmallLanding:
         assert [(row[0], row[1]) for row in found] == [
             *((column, "VARCHAR") for column in batch.columns), ("_source_file", "VARCHAR"), ("_source_row", "BIGINT"),
         ]  # fmt: skip
-        self._make(batch.table, [*declared, *batch.columns, "_source_file", "_dlt_load_id"])
+        self._make(batch.table, list(batch.columns))
         items = ", ".join(f'"{column}"' for column in (*batch.columns, "_source_file", "_source_row"))
         self.warehouse.execute(
             f"insert into raw.{batch.table} ({items}, _dlt_load_id) select {items}, '{load}' from ({batch.query})"
@@ -126,7 +133,6 @@ class SmallLanding:
                 f"from raw.{batch.table} where _dlt_load_id = '{load}' group by 1"
             ).fetchall()
         }
-        self._make("landed_files", [*FILES, "_dlt_load_id"])
         for file in batch.files:
             if file.rows:
                 assert counted[file.key] == (file.rows, file.rows, 1, file.rows), f"{file.uri}: {counted[file.key]}"
