@@ -10,6 +10,9 @@
     {{ return('(?:[0-9]{4}-(?:' ~ day31 ~ '|' ~ day30 ~ '|' ~ february ~ ')|' ~ leap_year ~ '-02-29)') }}
 {% endmacro %}
 
+{# As above without the calendar. #}
+{% macro day_pattern() %}{{ return('[0-9]{4}-[0-9]{2}-[0-9]{2}') }}{% endmacro %}
+
 {% macro time_pattern() %}{{ return('(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?') }}{% endmacro %}
 
 {% macro offset_pattern() %}{{ return('(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)') }}{% endmacro %}
@@ -19,9 +22,10 @@
     {{- return(adapter.dispatch('parse_date')(text)) -}}
 {% endmacro %}
 
+{# Here try_cast knows the calendar, and the pattern only keeps out what it would guess at. #}
 {% macro duckdb__parse_date(text) -%}
     case
-        when regexp_full_match({{ trimmed(text) }}, '{{ date_pattern() }}(?:[T ]00:00(?::00(?:[.]0{1,6})?)?)?') and {{ trimmed(text) }} >= '0001'
+        when regexp_full_match({{ trimmed(text) }}, '{{ day_pattern() }}(?:[T ]00:00(?::00(?:[.]0{1,6})?)?)?') and {{ trimmed(text) }} >= '0001'
             then try_cast(left({{ trimmed(text) }}, 10) as date)
     end
 {%- endmacro %}
@@ -47,13 +51,13 @@
 
 {# The first branch is the common shape, told by its round trip, which costs half a pattern. #}
 {% macro duckdb__parse_timestamp(text, zone, date_only) -%}
-    {%- set naive = date_pattern() ~ ('(?:[T ]' ~ time_pattern() ~ ')?' if date_only else '[T ]' ~ time_pattern()) -%}
+    {%- set naive = day_pattern() ~ ('(?:[T ]' ~ time_pattern() ~ ')?' if date_only else '[T ]' ~ time_pattern()) -%}
     case
         when length({{ text }}) = 19 and cast(try_cast({{ text }} as timestamp) as varchar) = {{ text }}
             then {{ local_to_utc('try_cast(' ~ text ~ ' as timestamp)', zone) }}
         when regexp_full_match({{ trimmed(text) }}, '{{ naive }}') and {{ trimmed(text) }} >= '0001'
             then {{ local_to_utc('try_cast(' ~ trimmed(text) ~ ' as timestamp)', zone) }}
-        when regexp_full_match({{ trimmed(text) }}, '{{ date_pattern() }}[T ]{{ time_pattern() }}{{ offset_pattern() }}') and {{ trimmed(text) }} >= '0001'
+        when regexp_full_match({{ trimmed(text) }}, '{{ day_pattern() }}[T ]{{ time_pattern() }}{{ offset_pattern() }}') and {{ trimmed(text) }} >= '0001'
             then make_timestamp(epoch_us(try_cast({{ trimmed(text) }} as timestamp with time zone)))
     end
 {%- endmacro %}

@@ -17,7 +17,7 @@ with parsed as (
 
     with completed as (
 
-        {{ completed_loads(every=every_load) | trim | indent(8) }}
+        {{ completed_loads(every=every_load) | trim | replace('\n    ', '\n        ') }}
 
     )
 
