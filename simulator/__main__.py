@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -82,6 +83,7 @@ def run(
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
     world: World = DEFAULT_WORLD,
     generation: Annotated[int, typer.Option(min=1, max=2)] = 1,
+    env_file: Annotated[Path, typer.Option(help="Looked into for settings, as ingestion does.")] = ROOT / ".env",
 ) -> None:
     """Run a command with the settings of the sample world, its bills being served meanwhile.
 
@@ -89,7 +91,7 @@ def run(
     never mixed. The exit code is the command's.
     """
     names = list(settings_for(world, ""))
-    in_file = dotenv_values(ROOT / ".env")
+    in_file = {name.upper(): value for name, value in dotenv_values(env_file).items()}
     already = [name for name in names if os.environ.get(name) or in_file.get(name)]
     if already:
         typer.echo(f"simulator: {', '.join(already)} set already; the sample world stays out of the way", err=True)
@@ -106,11 +108,15 @@ def _made(world: Path) -> Path:
 
 
 def _call(command: list[str], environment: dict[str, str]) -> int:
+    """Exit code of the command. Ctrl-C reaches it by itself; a polite end of ours is passed on to it."""
+    signal.signal(signal.SIGINT, lambda *_: None)
     try:
-        code = subprocess.call(command, env=environment)
+        process = subprocess.Popen(command, env=environment)
     except FileNotFoundError:
         typer.echo(f"simulator: no such command: {command[0]}", err=True)
         return 127
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    code = process.wait()
     # A child that died of signal n is reported the way shells do it.
     return 128 - code if code < 0 else code
 

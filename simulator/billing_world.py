@@ -16,34 +16,17 @@ from typing import Any
 
 from simulator.bill_truth import MONTHLY_HEADER, BillTotals
 from simulator.bills import LAST_MONTH, BillBook, month_before, revised, row_text
+from simulator.planted import Planted
 from simulator.rows import RowFileWriter, row_id
 
 DATASET_ID = "samp-1e00"
 _FIRST_ID, _ID_STEP = 1 << 58, 1 << 36
 _REVISED_AT = "2021-05-05T06:12:44.310Z"
 _MOMENTS = {"1": "2021-04-06T05:00:00", "2": "2021-05-05T06:20:00"}
-_MANY = 50
-"""Places listed per planted fault; the quantity is always complete."""
 
 
 def _stamp(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-class Planted:
-    """The list of planted faults: what, how many, and where the first of them stand."""
-
-    def __init__(self) -> None:
-        self._faults: dict[str, dict[str, Any]] = {}
-
-    def add(self, fault: str, where: object, *, means: str) -> None:
-        entry = self._faults.setdefault(fault, {"fault": fault, "means": means, "quantity": 0, "where": []})
-        entry["quantity"] += 1
-        if len(entry["where"]) < _MANY:
-            entry["where"].append(where)
-
-    def listed(self) -> list[dict[str, Any]]:
-        return list(self._faults.values())
 
 
 _MEANINGS = {

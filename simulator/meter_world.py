@@ -13,7 +13,7 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-from simulator.agreements import BLOCK, READING, Meterpoint, products, world_meterpoints, write_database
+from simulator.agreements import BLOCK, READING, Agreement, Meterpoint, products, world_meterpoints, write_database
 from simulator.meters import (
     HALF_HOUR,
     NEAR_DEAD,
@@ -25,6 +25,7 @@ from simulator.meters import (
     local_days,
     missing_intervals,
 )
+from simulator.planted import Planted
 
 UNMAPPED = "unmapped"
 REFERENCE_DATES = (date(2021, 1, 1), date(2020, 10, 25), date(2026, 1, 1))
@@ -74,7 +75,6 @@ class _Totals:
     gap_intervals: int = 0
     unmapped_meterpoints: list[str] = field(default_factory=list)
     near_dead: list[str] = field(default_factory=list)
-    planted_gaps: list[dict[str, Any]] = field(default_factory=list)
     by_product: dict[tuple[date, str], list[int]] = field(default_factory=dict)
     half_hours: list[int] = field(default_factory=list)
     absent: Counter[int] = field(default_factory=Counter)
@@ -107,7 +107,8 @@ def write_meters(folder: Path, seed: int, meters: int, first: date, until: date)
     days = local_days(first, until)
     totals = _Totals(days[-1].first + len(days[-1].clock))
     catalogue = products(seed)
-    census = _AgreementCensus(until)
+    planted = Planted()
+    census = _AgreementCensus(until, planted)
     consumption = Consumption(seed)
     with ExitStack() as stack:
         tables = _Tables(folder.parent, stack)
@@ -120,7 +121,7 @@ def write_meters(folder: Path, seed: int, meters: int, first: date, until: date)
                     tables.write("active_agreements", *row)
                 # The first sixty of each block of 101 deliver reads.
                 if number % BLOCK < READING and position < meters:
-                    _write_one(readings, seed, position, meterpoint, days, consumption, totals, tables)
+                    _write_one(readings, seed, position, meterpoint, days, consumption, totals, tables, planted)
                     position += 1
                 yield meterpoint
 
@@ -138,6 +139,7 @@ def _write_one(
     consumption: Consumption,
     totals: _Totals,
     tables: _Tables,
+    planted: Planted,
 ) -> None:
     """One meter's file, and everything that is true about it."""
     identifier = meterpoint.meterpoint_id
@@ -151,10 +153,14 @@ def _write_one(
         totals.absent[at] += 1
     totals.half_hours = list(map(add, totals.half_hours, values))
     totals.zeros += values.count(0) - len(missing)
-    totals.shuffled_files += order != sorted(order)
+    if order != sorted(order):
+        totals.shuffled_files += 1
+        planted.add("reads: shuffled days", identifier, means="day blocks out of order in the file")
     if position % READING == NEAR_DEAD:
         totals.near_dead.append(identifier)
+        planted.add("reads: near-dead meter", identifier, means="reads zero nearly always")
     rows = watt_hours = unmapped_rows = unmapped_watt_hours = 0
+    agreements: set[int] = set()
     for day in days:
         size = len(day.stamps)
         span = range(day.first, day.first + size)
@@ -165,6 +171,8 @@ def _write_one(
         rows += count
         watt_hours += used
         agreement = meterpoint.agreement_on(day.day)
+        if agreement is not None:
+            agreements.add(agreement.agreement_id)
         name = agreement.product.display_name if agreement else UNMAPPED
         sums = totals.by_product.setdefault((day.day, name), [0, 0, 0])
         sums[0] += 1
@@ -187,15 +195,22 @@ def _write_one(
     totals.unmapped_watt_hours += unmapped_watt_hours
     if unmapped_rows:
         totals.unmapped_meterpoints.append(identifier)
+        planted.add("reads: unmapped", identifier, means="reads on local days that no agreement covers")
+    if len(agreements) > 1:
+        planted.add("agreements: switch inside the window", identifier, means="another agreement from some day on")
     start = datetime.fromisoformat(days[0].stamps[0])
     for reason, intervals in gaps.items():
         starts_at, ends_at = start + HALF_HOUR * min(intervals), start + HALF_HOUR * (max(intervals) + 1)
         totals.gap_count += 1
         totals.gap_intervals += len(intervals)
         tables.write("gaps", identifier, starts_at, ends_at, len(intervals), reason)
-        if min(intervals) and len(totals.planted_gaps) < 50:
-            place = {"meterpoint_id": identifier, "starts_at": str(starts_at), "ends_at": str(ends_at)}
-            totals.planted_gaps.append({**place, "intervals": len(intervals), "reason": reason})
+        place = {
+            "meterpoint_id": identifier,
+            "starts_at": str(starts_at),
+            "ends_at": str(ends_at),
+            "intervals": len(intervals),
+        }
+        planted.add(f"gaps: {reason}", place, means="half-hours that were not delivered")
 
 
 def _write_totals(tables: _Tables, days: Sequence[LocalDay], meters: int, totals: _Totals) -> None:
@@ -209,11 +224,18 @@ def _write_totals(tables: _Tables, days: Sequence[LocalDay], meters: int, totals
                 tables.write("half_hourly", stamp, local.day, present, kwh(totals.half_hours[at]), *unmapped)
 
 
+_PAIRS = {
+    "gapped": "days between the two agreements of one meter point that no agreement covers",
+    "overlapping": "the second, of zero length, lies inside the first",
+}
+
+
 class _AgreementCensus:
     """Counts the shapes of agreements from the generated objects."""
 
-    def __init__(self, until: date) -> None:
+    def __init__(self, until: date, planted: Planted) -> None:
         self._until = until
+        self.planted = planted
         self.counts: Counter[str] = Counter()
         self.regions: Counter[str] = Counter()
         self.active_counts: dict[str, int] = {str(day): 0 for day in REFERENCE_DATES}
@@ -230,14 +252,32 @@ class _AgreementCensus:
         self.counts["accounts"] += accounts
         if accounts > 1:
             self.account_changers.append(meterpoint.meterpoint_id)
-        for row in rows:
-            self.counts["zero-length"] += row.valid_from == row.valid_to
-            self.counts["open-ended"] += row.valid_to is None
-            self.counts["starting after the window"] += row.valid_from > self._until
+        self._plant_agreements(meterpoint, rows)
         for left, right in pairwise(rows):
             end = left.valid_to or date.max
             kind = "touching" if end == right.valid_from else "gapped" if end < right.valid_from else "overlapping"
             self.counts[f"{kind} pairs"] += 1
+            if kind != "touching":
+                self.planted.add(f"agreements: {kind}", [left.agreement_id, right.agreement_id], means=_PAIRS[kind])
+
+    def _plant_agreements(self, meterpoint: Meterpoint, rows: Sequence[Agreement]) -> None:
+        for row in rows:
+            if row.valid_from == row.valid_to:
+                self._note("zero-length", row.agreement_id, "valid_from equals valid_to: matches no read")
+            if row.valid_to is None:
+                self._note("open-ended", row.agreement_id, "valid_to is null")
+            if row.valid_from > self._until:
+                self._note("starting after the window", row.agreement_id, "valid_from lies after the last read")
+        if len({row.account_id for row in rows}) > 1:
+            self.planted.add(
+                "agreements: account change", meterpoint.meterpoint_id, means="agreements of several accounts"
+            )
+        if not rows:
+            self.planted.add("agreements: none", meterpoint.meterpoint_id, means="a meter point without agreement")
+
+    def _note(self, shape: str, agreement_id: int, means: str) -> None:
+        self.counts[shape] += 1
+        self.planted.add(f"agreements: {shape}", agreement_id, means=means)
 
     def active(self, meterpoint: Meterpoint) -> Iterator[tuple[object, ...]]:
         """Rows of active_agreements for each reference date."""
@@ -280,7 +320,6 @@ def _truth(
         "gaps": {
             "count": totals.gap_count,
             "intervals": totals.gap_intervals,
-            "planted_besides_the_first_half_hour": totals.planted_gaps,
         },
         "agreements": {
             "rows": census.counts["agreements"],
@@ -292,6 +331,7 @@ def _truth(
             "valid_from, then the highest agreement_id",
         },
         "products": {"rows": product_count},
+        "planted": census.planted.listed(),
         "meterpoints": {"rows": census.counts["meterpoints"], "by_region": dict(sorted(census.regions.items()))},
     }
 

@@ -1,294 +1,29 @@
 """A loopback Socrata: serves the bills of a sample world as SODA 2.x, and misbehaves on demand.
 
-with serve(Path("data/sample")) as server:
-    Socrata(server.host, None, session_adapter={"prefix": "http://", "adapter": HTTPAdapter()})
+``with serve(Path("data/sample")) as server:`` gives `server.domain` for SOCRATA_DOMAIN, `server.log` of what was asked,
+`server.fault(...)` with the acts of `wire_faults`, `server.advance()` to the next edition, and the knobs of `Portal`.
 """
 
 from __future__ import annotations
 
-import csv
-import email.utils
 import gzip
-import io
 import json
-import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from simulator.bills import COLUMNS
-from simulator.rows import SYSTEM_WIDTH, UPDATED_AT, Rows
-from simulator.soql import FIELDS, Reader, Refused
-from simulator.wire_faults import BY_NAME, Act, Answer
-
-KNOBS = {"required_token", "limit_cap", "gzip_level", "renamed_columns", "added_columns", "extra_headers"}
-_HEADER_TYPES = {"calendar_date": "floating_timestamp"}
-
-
-@dataclass(frozen=True)
-class Request:
-    """One request as it came in."""
-
-    number: int
-    method: str
-    path: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
-
-    @property
-    def token(self) -> str | None:
-        return next((value for name, value in self.headers.items() if name.lower() == "x-app-token"), None)
-
-    @property
-    def text(self) -> str:
-        """Path and decoded query: what a fault's `match` looks into."""
-        return self.path + "?" + "&".join(f"{name}={value}" for name, value in self.params.items())
-
-
-@dataclass
-class _Planned:
-    act: Act
-    match: str
-    after: int
-    times: int | None
-
-
-class SocrataServer:
-    """The state of the data set, the log of requests and the knobs. Knobs may be turned at any time."""
-
-    def __init__(self, world: Path, *, generation: int = 1) -> None:
-        folder = world / "winnipeg_billing"
-        self.dataset: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
-        self._folder = folder
-        self.id: str = self.dataset["id"]
-        self.log: list[Request] = []
-        self.required_token: str | None = None
-        self.limit_cap = 50_000
-        self.gzip_level = 1
-        self.renamed_columns: dict[str, str] = {}
-        """Columns that metadata, headers and rows now call by another name."""
-        self.added_columns: dict[str, str] = {}
-        """Columns the publisher added, with the one value that every row has."""
-        self.extra_headers: dict[str, str] = {}
-        self.stopping = threading.Event()
-        self._lock = threading.RLock()
-        self._planned: list[_Planned] = []
-        self._reader = Reader(Rows.from_file(folder / "generation_1.json"))
-        self.generation = 1
-        self.rows_updated_at = self._moment(1)
-        if generation == 2:
-            self.advance()
-
-    def _moment(self, generation: int) -> datetime:
-        text: str = self.dataset["rows_updated_at"][str(generation)]
-        return datetime.fromisoformat(text).replace(tzinfo=UTC)
-
-    @property
-    def rows(self) -> Rows:
-        """The rows as they are now."""
-        return self._reader.rows
-
-    # -- what happens to the data set -------------------------------------------------------------------------------
-
-    def advance(self) -> None:
-        """The publisher's next edition: some rows changed, some are gone, some are new. Advancing twice is an error."""
-        with self._lock:
-            if self.generation != 1:
-                raise ValueError("the sample world has two editions, and the second is being served already")
-            deleted = (self._folder / "generation_2_deleted.txt").read_bytes().split()
-            self._replace(self.rows.with_file(self._folder / "generation_2.json", deleted), self._moment(2))
-            self.generation = 2
-
-    def delete(self, *identifiers: str) -> None:
-        """Rows vanish."""
-        self._replace(self.rows.with_rows(deleted=[identifier.encode() for identifier in identifiers]), self._later())
-
-    def upsert(self, *rows: Mapping[str, str]) -> None:
-        """Rows appear or change; each needs `:id`, gets a new `:updated_at`, and `:created_at` when it has none."""
-        now = self._later()
-        stamp = now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z"
-        texts = []
-        for row in rows:
-            values = {name: value for name, value in row.items() if not name.startswith(":")}
-            system = {":id": row[":id"], ":created_at": row.get(":created_at", stamp), ":updated_at": stamp}
-            text = json.dumps({**system, **values}, ensure_ascii=False, separators=(",", ":")).encode()
-            if text[SYSTEM_WIDTH - 1 : SYSTEM_WIDTH + 1] != b',"' or "hydro_gas_id" not in values:
-                raise ValueError("a row needs a row identifier of 18 characters and a hydro_gas_id")
-            texts.append(text)
-        self._replace(self.rows.with_rows(texts), now)
-
-    def republish(self) -> None:
-        """The publisher writes every row anew: nothing changes but `:updated_at`, on all of them."""
-        now = self._later()
-        stamp = (now.strftime("%Y-%m-%dT%H:%M:%S.") + f"{now.microsecond // 1000:03d}Z").encode()
-        end = UPDATED_AT + len(stamp)
-        self._replace(self.rows.edited(lambda row: row[:UPDATED_AT] + stamp + row[end:]), now)
-
-    def row(self, position: int) -> dict[str, str]:
-        """The row at a position in the order of `:id`, system fields included."""
-        found: dict[str, str] = json.loads(self.rows.row(position))
-        return found
-
-    def _later(self) -> datetime:
-        return datetime.fromtimestamp(self.rows_updated_at.timestamp() + 3600, UTC)
-
-    def _replace(self, rows: Rows, now: datetime) -> None:
-        with self._lock:
-            self._reader, self.rows_updated_at = Reader(rows), now
-
-    # -- faults -----------------------------------------------------------------------------------------------------
-
-    def fault(self, act: Act, *, match: str = "/resource/", after: int = 0, times: int | None = 1) -> None:
-        """Plans an act of `wire_faults` for requests whose path and decoded query contain `match`.
-
-        The first `after` of them pass; then it happens `times` times (None: for ever). Earlier plans go first.
-        """
-        with self._lock:
-            self._planned.append(_Planned(act, match, after, times))
-
-    def clear_faults(self) -> None:
-        with self._lock:
-            self._planned.clear()
-
-    def turn(self, **knobs: Any) -> None:
-        """Sets knobs by name, for those who sit in another process."""
-        unknown = set(knobs) - KNOBS
-        if unknown:
-            raise ValueError(f"no such knob: {', '.join(sorted(unknown))}; there are {', '.join(sorted(KNOBS))}")
-        vars(self).update(knobs)
-
-    def due(self, request: Request) -> Act | None:
-        """The act that this request meets, if any; counts it."""
-        with self._lock:
-            for planned in self._planned:
-                if planned.match not in request.text or planned.times == 0:
-                    continue
-                if planned.after > 0:
-                    planned.after -= 1
-                    continue
-                if planned.times is not None:
-                    planned.times -= 1
-                return planned.act
-        return None
-
-    def record(self, method: str, path: str, headers: Mapping[str, str]) -> Request:
-        """Logs a request and numbers it from 1."""
-        parts = urlsplit(path)
-        with self._lock:
-            params = dict(parse_qsl(parts.query, keep_blank_values=True))
-            request = Request(len(self.log) + 1, method, unquote_plus(parts.path), params, headers)
-            self.log.append(request)
-        return request
-
-    # -- answers ----------------------------------------------------------------------------------------------------
-
-    def answer(self, request: Request) -> Answer:
-        """What a well-behaved Socrata says."""
-        try:
-            token = request.token or request.params.get("$$app_token")
-            if self.required_token is not None and token != self.required_token:
-                raise Refused(
-                    403, {"code": "permission_denied", "error": True, "message": "Invalid app_token specified"}
-                )
-            if request.path == f"/api/views/{self.id}.json":
-                return self._json(200, json.dumps(self.metadata()).encode())
-            found = re.fullmatch(r"/resource/([^/]+)\.(json|csv)", request.path)
-            if found and found[1] == self.id:
-                return self._rows(request, is_csv=found[2] == "csv")
-            raise Refused(404, {"code": "not_found", "error": True, "message": f"Cannot find {request.path}"})
-        except Refused as refused:
-            return self._json(refused.status, json.dumps(refused.body).encode())
-
-    def _json(self, status: int, body: bytes) -> Answer:
-        return Answer(status, body, {"Content-Type": "application/json;charset=utf-8", **self.extra_headers})
-
-    def _rows(self, request: Request, *, is_csv: bool) -> Answer:
-        with self._lock:
-            page = self._reader.page(request.params, request.number, self.limit_cap)
-            moment = self.rows_updated_at
-        rows, fields = page.rows, page.fields
-        if (self.renamed_columns or self.added_columns) and "account_number" in fields:
-            rows, fields = [self._drifted(row) for row in rows], self._drifted_names(fields)
-        types = [_HEADER_TYPES.get(FIELDS.get(name, "text"), FIELDS.get(name, "text")) for name in fields]
-        modified = email.utils.format_datetime(moment, usegmt=True)
-        headers = {
-            "Content-Type": "text/csv;charset=utf-8" if is_csv else "application/json;charset=utf-8",
-            "X-SODA2-Fields": json.dumps(fields),
-            "X-SODA2-Types": json.dumps(types),
-            "X-SODA2-Truth-Last-Modified": modified,
-            "X-SODA2-Secondary-Last-Modified": modified,
-            "X-SODA2-Data-Out-Of-Date": "false",
-            "Last-Modified": modified,
-            "ETag": f'W/"{int(moment.timestamp())}.{len(rows)}---gzip"',
-            "X-Socrata-RequestId": f"{request.number:032x}",
-            "X-Socrata-Region": "simulated",
-            **self.extra_headers,
-        }
-        return Answer(200, _as_csv(rows, fields) if is_csv else b"[" + b"\n,".join(rows) + b"]\n", headers)
-
-    def _drifted(self, row: bytes) -> bytes:
-        values = {self.renamed_columns.get(name, name): value for name, value in json.loads(row).items()}
-        return json.dumps({**values, **self.added_columns}, ensure_ascii=False, separators=(",", ":")).encode()
-
-    def _drifted_names(self, names: Sequence[str]) -> tuple[str, ...]:
-        return (*(self.renamed_columns.get(name, name) for name in names), *self.added_columns)
-
-    def metadata(self) -> dict[str, Any]:
-        """The view document: name, licence, columns, and when the rows last changed (epoch seconds)."""
-        first_column = 500_000_001
-        types = {**dict(COLUMNS), **{new: dict(COLUMNS)[old] for old, new in self.renamed_columns.items()}}
-        names = self._drifted_names([name for name, _ in COLUMNS])
-        columns = [
-            {
-                "id": first_column + position,
-                "name": name.replace("_", " ").title(),
-                "fieldName": name,
-                "dataTypeName": types.get(name, "text"),
-                "renderTypeName": types.get(name, "text"),
-                "position": position + 1,
-                "tableColumnId": 90_000_000 + position,
-                "format": {},
-            }
-            for position, name in enumerate(names)
-        ]
-        moment = int(self.rows_updated_at.timestamp())
-        return {
-            "id": self.id,
-            "name": "Synthetic utility billing (invented sample data)",
-            "attribution": "Simulated publisher",
-            "category": "Sample",
-            "description": "Generated rows. No person, address or account in them exists.",
-            "createdAt": 1_451_606_400,
-            "publicationDate": 1_451_606_400,
-            "licenseId": "SYNTHETIC",
-            "license": {"name": "Synthetic sample data", "termsLink": "http://127.0.0.1/licence"},
-            "newBackend": True,
-            "rowsUpdatedAt": moment,
-            "viewLastModified": moment,
-            "rowIdentifierColumnId": first_column,
-            "columns": columns,
-            "metadata": {"rowIdentifier": "hydro_gas_id", "synthetic": True},
-        }
-
-
-def _as_csv(rows: list[bytes], fields: Sequence[str]) -> bytes:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fields, quoting=csv.QUOTE_ALL, lineterminator="\n", restval="", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(json.loads(row) for row in rows)
-    return text.getvalue().encode()
+from simulator.portal import Portal, Request
+from simulator.wire_faults import BY_NAME, Answer
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    state: SocrataServer
+    state: Portal
     request_line: Request
 
     def do_GET(self) -> None:
@@ -370,18 +105,22 @@ class _Handler(BaseHTTPRequestHandler):
         return replace(answer, body=packed, headers={**answer.headers, "Content-Encoding": "gzip"})
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Silence: the log is `SocrataServer.log`."""
+        """Silence: the log is `Portal.log`."""
 
 
-class RunningServer(SocrataServer):
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False
+    request_queue_size = 64
+
+
+class RunningServer(Portal):
     """A server that listens. `domain` is what `SOCRATA_DOMAIN` wants, `host` what sodapy wants."""
 
     def __init__(self, world: Path, *, port: int = 0, generation: int = 1) -> None:
         super().__init__(world, generation=generation)
         handler = type("Handler", (_Handler,), {"state": self})
-        self.http = ThreadingHTTPServer(("127.0.0.1", port), handler)
-        self.http.daemon_threads = True
-        self.http.block_on_close = False
+        self.http = _Http(("127.0.0.1", port), handler)
         self.port = int(self.http.server_address[1])
         self.host = f"127.0.0.1:{self.port}"
         self.domain = f"http://{self.host}"

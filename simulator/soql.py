@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import re
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -172,15 +173,17 @@ class Reader:
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self._known: dict[tuple[str, str], Sequence[int]] = {}
+        self._lock = threading.Lock()
 
     def _positions(self, where: str, order: str) -> Sequence[int]:
         key = (where, order)
-        if key not in self._known:
-            found = matching(self.rows, where)
-            self._known[key] = ordered(self.rows, found, order) if order else found
-            while len(self._known) > 8:
-                self._known.pop(next(iter(self._known)))
-        return self._known[key]
+        with self._lock:
+            if key not in self._known:
+                found = matching(self.rows, where)
+                self._known[key] = ordered(self.rows, found, order) if order else found
+                while len(self._known) > 8:
+                    self._known.pop(next(iter(self._known)))
+            return self._known[key]
 
     def page(self, params: Mapping[str, str], request_number: int, limit_cap: int) -> Page:
         """The answer to a query; Refused with the error body when it cannot be answered."""

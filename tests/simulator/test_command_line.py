@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 SETTINGS = ("SOCRATA_DOMAIN", "SOCRATA_DATASET_ID", "SMART_METERS_READINGS", "SMART_METERS_DATABASE")
 SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k[:5] in ('SOCRA', 'SMART')}))"
+
+
+NO_FILE = ("--env-file", "/nonexistent/.env")
 
 
 def simulator(*words: object, **settings: str) -> subprocess.CompletedProcess[str]:
@@ -25,18 +27,10 @@ def simulator(*words: object, **settings: str) -> subprocess.CompletedProcess[st
     )
 
 
-@pytest.fixture
-def without_dotenv() -> None:
-    if (ROOT / ".env").exists() and any(name in (ROOT / ".env").read_text() for name in SETTINGS):
-        pytest.fail("this checkout's .env points to a source; run the tests in a checkout without it")
-
-
-def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(
-    default_world: Path, without_dotenv: None
-) -> None:
+def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(default_world: Path) -> None:
     code = f"{SHOW}; import urllib.request as u; print(u.urlopen(os.environ['SOCRATA_DOMAIN'] + '/resource/'\
  + os.environ['SOCRATA_DATASET_ID'] + '.json?$select=count(*)').read().decode()); raise SystemExit(7)"
-    done = simulator("run", "--world", default_world, "--", sys.executable, "-c", code)
+    done = simulator("run", *NO_FILE, "--world", default_world, "--", sys.executable, "-c", code)
     assert done.returncode == 7, done.stderr
     settings, count = done.stdout.strip().splitlines()
     found = json.loads(settings)
@@ -49,21 +43,54 @@ def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(
 
 def test_run_never_mixes_sample_and_real(default_world: Path) -> None:
     done = simulator(
-        "run", "--world", default_world, "--", sys.executable, "-c", SHOW, SMART_METERS_DATABASE="/somewhere/real.db"
+        "run",
+        *NO_FILE,
+        "--world",
+        default_world,
+        "--",
+        sys.executable,
+        "-c",
+        SHOW,
+        SMART_METERS_DATABASE="/somewhere/real.db",
     )
     assert json.loads(done.stdout) == {"SMART_METERS_DATABASE": "/somewhere/real.db"}
     assert "SMART_METERS_DATABASE set already" in done.stderr
 
 
-def test_run_makes_the_world_when_there_is_none(tmp_path: Path, without_dotenv: None) -> None:
-    done = simulator("run", "--world", tmp_path / "new", "--", sys.executable, "-c", "pass")
+def test_run_looks_into_the_settings_file_too_and_takes_an_empty_line_as_unset(
+    default_world: Path, tmp_path: Path
+) -> None:
+    for line, expected in (("SOCRATA_DOMAIN=data.example.org\n", set()), ("SOCRATA_DOMAIN=\n", set(SETTINGS))):
+        (tmp_path / ".env").write_text(line)
+        words = ("run", "--env-file", tmp_path / ".env", "--world", default_world, "--", sys.executable, "-c", SHOW)
+        assert set(json.loads(simulator(*words).stdout)) == expected
+
+
+def test_a_polite_end_is_passed_on_to_the_command(default_world: Path) -> None:
+    code = (
+        "import signal, sys, time; signal.signal(15, lambda *_: sys.exit(9)); print('up', flush=True); time.sleep(60)"
+    )
+    command = [sys.executable, "-m", "simulator", "run", *NO_FILE, "--world", str(default_world), "--"]
+    process = subprocess.Popen([*command, sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 9
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_run_makes_the_world_when_there_is_none(tmp_path: Path) -> None:
+    done = simulator("run", *NO_FILE, "--world", tmp_path / "new", "--", sys.executable, "-c", "pass")
     assert done.returncode == 0, done.stderr
     assert "making the sample world" in done.stderr
     assert (tmp_path / "new" / "truth.json").exists()
 
 
-def test_run_says_when_a_command_does_not_exist(default_world: Path, without_dotenv: None) -> None:
-    done = simulator("run", "--world", default_world, "--", "no-such-command-at-all")
+def test_run_says_when_a_command_does_not_exist(default_world: Path) -> None:
+    done = simulator("run", *NO_FILE, "--world", default_world, "--", "no-such-command-at-all")
     assert (done.returncode, "no such command" in done.stderr) == (127, True)
 
 

@@ -304,3 +304,31 @@ def test_a_later_day_holds_what_a_longer_window_would(default_world: Path, tmp_p
         assert {row[0]: float(row[1]) for row in day}.items() <= {row[0]: row[1] for row in longer}.items()
         total += sum(row[1] for row in day)
     assert total == Decimal(watt_hours) / 1000
+
+
+def test_every_planted_thing_is_listed_with_its_quantity(truth: dict[str, Any]) -> None:
+    planted = {entry["fault"]: entry["quantity"] for entry in truth["meters"]["planted"]}
+    assert planted == {
+        "agreements: none": 1,
+        "agreements: zero-length": 18,
+        "agreements: open-ended": 19,
+        "agreements: starting after the window": 13,
+        "agreements: gapped": 12,
+        "agreements: overlapping": 8,
+        "agreements: account change": 6,
+        "agreements: switch inside the window": planted["agreements: switch inside the window"],
+        "reads: shuffled days": 40,
+        "reads: near-dead meter": 1,
+        "reads: unmapped": truth["meters"]["unmapped"]["meterpoint_count"],
+        "gaps: the first half-hour of day one": 60,
+        "gaps: one half-hour": 1,
+        "gaps: three whole days": 1,
+        "gaps: across the autumn clock change": 1,
+        "gaps: silent up to the horizon": 1,
+        "gaps: across local midnight": 1,
+        "gaps: across the spring clock change": 1,
+        "gaps: morning": 1,
+        "gaps: evening of the same day": 1,
+    }
+    assert planted["agreements: switch inside the window"] >= 10
+    assert all(entry["where"] and entry["means"] for entry in truth["meters"]["planted"])
