@@ -1,10 +1,12 @@
-"""python -m publishing [build | summary | docs]: without a verb, publishes what the last build made, if it passed.
+"""python -m publishing [build | summary | ask | docs]: without a verb, publishes the last build if it passed.
 
 Exit codes: 0 done, 1 not published or build failed, 2 usage or configuration, 75 busy.
 """
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +16,8 @@ from ingestion.errors import LandingError
 from publishing.publish import publish
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-console = Console(soft_wrap=True)
+# Away from a terminal nobody gains from lines cut at 80 characters.
+console = Console() if sys.stdout.isatty() else Console(width=160)
 errors = Console(stderr=True, soft_wrap=True)
 
 
@@ -54,19 +57,31 @@ def summary() -> None:
 
 
 @app.command()
-def docs(
-    open_page: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+def ask(
+    sql: Annotated[str, typer.Argument(help="One SELECT; marts are marts.x on DuckDB and published.x on PostgreSQL.")],
+    rows: Annotated[int, typer.Option(min=1, help="How many rows to show.")] = 40,
 ) -> None:
-    """Writes the catalogue of models and columns as one static page."""
-    from publishing.catalogue import write
+    """Shows the answer of the published copy, which is opened for reading only."""
+    from publishing.copy import ask as ask_copy
 
     try:
-        page = write()
+        console.print(ask_copy(sql, rows))
+    except LandingError as error:
+        raise fail(error) from None
+
+
+@app.command()
+def docs(
+    out: Annotated[Path | None, typer.Option(help="The page to write; default docs/site/index.html.")] = None,
+) -> None:
+    """Writes the catalogue of models and columns as one static page."""
+    from publishing.catalogue import PAGE, write
+
+    try:
+        page = write(out or PAGE)
     except LandingError as error:
         raise fail(error) from None
     console.print(f"The catalogue is one page: {page}", highlight=False)
-    if open_page:
-        typer.launch(page.as_uri())
 
 
 def _publish() -> None:

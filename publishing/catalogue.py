@@ -12,18 +12,19 @@ from publishing.dbt import dbt_command, environment
 PAGE = ROOT / "docs" / "site" / "index.html"
 
 
-def write() -> Path:
+def write(page: Path = PAGE) -> Path:
     """Makes the page anew and returns its path; raw must have landed. Raises WarehouseError with dbt's words."""
+    given = environment()
     done = subprocess.run(
-        dbt_command("--quiet", "docs", "generate", "--static"),
-        cwd=ROOT, env=environment(), capture_output=True, text=True,
-    )  # fmt: skip
-    made = ROOT / "target" / "static_index.html"
+        dbt_command("--quiet", "docs", "generate", "--static"), cwd=ROOT, env=given, capture_output=True, text=True
+    )
+    target = ROOT / given.get("DBT_TARGET_PATH", "target")
+    made = target / "static_index.html"
     if done.returncode or not made.exists():
-        raise WarehouseError(
-            "DOCS_FAILED", f"{(done.stdout + done.stderr).strip()}\nThe catalogue needs a build: `make run`."
-        )
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    # The page carries dbt's manifest, which names the folder that the project was built in.
-    PAGE.write_text(made.read_text(encoding="utf-8").replace(str(ROOT), "."), encoding="utf-8")
-    return PAGE
+        said = (done.stdout + done.stderr).strip()
+        raise WarehouseError("DOCS_FAILED", f"{said}\nThe catalogue needs what has landed: `make ingest`.")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    # The page carries dbt's manifest, which names the folders that the project was built in.
+    text = made.read_text(encoding="utf-8").replace(str(target), "target").replace(str(ROOT), ".")
+    page.write_text(text, encoding="utf-8")
+    return page

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from rich.table import Table
+from rich.text import Text
+
+from ingestion.errors import WarehouseError
 from ingestion.settings import absolute, read
 from ingestion.warehouse import PostgresWarehouse, WarehouseSettings
 from publishing.builds import NotPublished
@@ -78,3 +82,20 @@ def open_copy() -> Iterator[Copy]:
         yield Copy("postgres", f"{warehouse.identity}, schema {PUBLISHED}", warehouse.connection)
     finally:
         warehouse.close()
+
+
+def ask(sql: str, limit: int) -> Table:
+    """The first rows of a query as a table. Raises WarehouseError with the engine's words when there is no answer."""
+    with open_copy() as copy:
+        cursor = copy.connection.cursor()
+        try:
+            cursor.execute(sql)
+            found = cursor.fetchmany(limit + 1) if cursor.description else []
+        except Exception as error:  # two drivers, each with errors of its own
+            raise WarehouseError("QUERY_FAILED", str(error).strip()) from None
+        table = Table(box=None, pad_edge=False, caption=f"the first {limit} rows" if len(found) > limit else None)
+        for name, *_ in cursor.description or []:
+            table.add_column(Text(name), no_wrap=True)
+        for row in found[:limit]:
+            table.add_row(*(Text("" if value is None else str(value)) for value in row))
+        return table

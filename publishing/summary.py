@@ -6,9 +6,7 @@ It reads the published copy only, so it says what readers see.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -110,17 +108,15 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
         """
     ):
         yield look, f"{_quantity(kwh)} kWh of {source} have no agreement; they stand under 'unmapped', in every total"
-    for source, superseded, rejected in copy.rows(
+    for source, hop, rows, superseded, rejected in copy.rows(
         f"""
-        select source, max(superseded), max(rejected) from {conservation}
-        where measure = 'rows' group by source order by source
+        select source, hop, amount_in, superseded, rejected from {conservation}
+        where measure = 'rows' and (superseded > 0 or rejected > 0) order by source, hop
         """
     ):
-        if superseded or rejected:
-            yield (
-                look,
-                f"{source}: {superseded:,.0f} rows superseded by a later or identical one, {rejected:,.0f} rejected",
-            )
+        parts = [f"{superseded:,.0f} superseded"] if superseded else []
+        parts += [f"{rejected:,.0f} rejected"] if rejected else []
+        yield look, f"{source}, {hop}: of {rows:,.0f} rows {' and '.join(parts)}"
     gaps, missing, meters = copy.rows(
         "select count(*), coalesce(sum(missing_interval_count), 0), count(distinct meterpoint_id) "
         f"from {copy.table('ledger.interval_gaps')}"
@@ -146,23 +142,12 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
 
 def _next_steps(copy: Copy) -> Iterator[tuple[str, str]]:
     yield "make docs", "the catalogue: every model, column, unit and test on one page"
-    if copy.engine == "duckdb":
-        query = "select * from marts.daily_product_consumption order by consumption_kwh desc limit 5"
-        yield (
-            f"python -c \"import duckdb; print(duckdb.connect('{_nearby(copy.where)}', read_only=True).sql('{query}'))\"",
-            "the published copy, also for any DuckDB client; it is never locked by a running build",
-        )
-    else:
-        yield (
-            "psql -c 'select * from published.daily_product_consumption order by consumption_kwh desc limit 5'",
-            "the published copy, replaced in one transaction after each build that passed",
-        )
+    largest = copy.table("marts.daily_product_consumption")
+    query = f"select local_date, product_display_name, consumption_kwh from {largest} order by 3 desc limit 5"
+    yield (
+        f'python -m publishing ask "{query}"',
+        "any SQL on the published copy"
+        + (", which any DuckDB client can open as well; no build ever locks it" if copy.engine == "duckdb" else ""),
+    )
     yield "dbt build --vars '{reference_date: 2021-01-01}'", "the same marts as of another day"
     yield "python -m ingestion status", "the last landings of each source"
-
-
-def _nearby(path: str) -> str:
-    """The path from the current folder where it lies below it."""
-    with suppress(ValueError):
-        return str(Path(path).relative_to(Path.cwd()))
-    return path
