@@ -1,5 +1,5 @@
 {# Each measure sums to the same here and there: exactly, nulls counting as nothing. #}
-{% test equal_totals(model, compare_to, measures, compare_measures=none, where=none) %}
+{% test equal_totals(model, compare_to, measures, compare_measures=none, condition=none) %}
 with here as (
 
     select
@@ -17,7 +17,7 @@ there as (
         coalesce(sum({{ measure }}), 0) as total_{{ loop.index }}{{ ',' if not loop.last }}
     {%- endfor %}
     from {{ compare_to }}
-    {% if where %}where {{ where }}{% endif %}
+    {% if condition %}where {{ condition }}{% endif %}
 
 )
 
@@ -36,14 +36,14 @@ where false
 
 
 {# Rows with something that could not be parsed: at most this share of all rows, or this many where the table is small. #}
-{% test parse_loss_at_most(model, share, spare_rows=0, where=none) %}
+{% test parse_loss_at_most(model, share, spare_rows=0, condition=none) %}
 with counted as (
 
     select
         count(*) as row_count,
         count(_parse_failures) as failed_rows
     from {{ model }}
-    {% if where %}where {{ where }}{% endif %}
+    {% if condition %}where {{ condition }}{% endif %}
 
 )
 

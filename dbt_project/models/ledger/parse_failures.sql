@@ -1,0 +1,77 @@
+-- Readings are many: their failures are read from the versions model, which keeps them, and not from raw again.
+
+{% set parsed = [
+    ('winnipeg_billing', 'utility_billing', ref('stg_winnipeg_billing__bills')),
+    ('smart_meters', 'meter_readings', ref('int_meter_reading_versions')),
+    ('smart_meters', 'agreements', ref('stg_smart_meters__agreements')),
+    ('smart_meters', 'products', ref('stg_smart_meters__products')),
+] %}
+
+with
+
+failing as (
+
+    {% for source, table_name, relation in parsed -%}
+    select
+        '{{ source }}' as source,
+        '{{ table_name }}' as table_name,
+        unnest({{ split_text('_parse_failures', 'chr(30)') }}) as entry,
+        _source_file,
+        _source_row,
+        _dlt_load_id
+    from {{ relation }}
+    where _parse_failures is not null
+    {%- if not loop.last %}
+    union all
+    {% endif -%}
+    {%- endfor %}
+
+),
+
+named as (
+
+    select
+        source,
+        table_name,
+        split_part(entry, chr(31), 1) as column_name,
+        substr(entry, length(split_part(entry, chr(31), 1)) + 2) as original_text,
+        _source_file,
+        _source_row,
+        _dlt_load_id
+    from failing
+
+),
+
+declared as (
+
+    select
+        source,
+        table_name,
+        column_name,
+        string_agg(raw_column, ' or ' order by raw_column asc nulls last) as raw_column,
+        max(pii) as pii
+    from (
+        {{ declared_columns() }}
+    ) as dictionary
+    group by source, table_name, column_name
+
+)
+
+select
+    named.source,
+    named.table_name,
+    named.column_name,
+    declared.raw_column,
+    case
+        when declared.pii = 'none' then named.original_text
+        else '(' || length(named.original_text) || ' characters)'
+    end as original_text,
+    coalesce(declared.pii <> 'none', true) as is_masked,
+    named._source_file,
+    named._source_row,
+    named._dlt_load_id
+from named
+left join declared
+    on named.source = declared.source
+    and named.table_name = declared.table_name
+    and named.column_name = declared.column_name
