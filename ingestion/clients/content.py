@@ -123,8 +123,8 @@ def nul_place(content: bytes) -> tuple[int | None, str | None]:
 def raw_names(names: Sequence[str]) -> dict[str, str]:
     """The raw column of each delivered name, in order: lower case, words joined by one underscore, `:id` as `_id`.
 
-    Differences of case and spacing are therefore accepted. Raises BadContent `DATA_DUPLICATE_COLUMN` when two names become
-    one column, `DATA_COLUMN_NAME` when a name is empty, too long, or one that landing keeps for itself.
+    Case and spacing may therefore differ. BadContent `DATA_DUPLICATE_COLUMN`: two names become one column;
+    `DATA_COLUMN_NAME`: a name is empty, too long, or one that landing keeps for itself.
     """
     given: dict[str, str] = {}
     for name in names:

@@ -1,9 +1,9 @@
 """sodapy, made safe in one place.
 
 sodapy builds the addresses and SoQL parameters; this subclass replaces its `_perform_request`, because as it stands
-(2.2.0, unmaintained since 2022) it reads each answer whole and turns it into Python objects, never tries twice, takes 202
-for success and an empty body for a result, sets one time-out for everything, and lets `X-App-token` follow a redirect to
-any host. Here an answer is a file on disk with its hash: the page as it came, for the lake.
+(2.2.0, unmaintained since 2022) it reads each answer whole and turns it into Python objects, never tries twice, takes
+202 for success and an empty body for a result, sets one time-out for everything, and lets `X-App-token` follow a
+redirect to any host. Here an answer is a file on disk with its hash: the page as it came, for the lake.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class SodaClient(Socrata):  # type: ignore[misc]
             self._lost(Again, "SOURCE_TIMEOUT", "no answer in time", uri, error)
         except (requests.exceptions.ChunkedEncodingError, urllib3.exceptions.ProtocolError) as error:
             self._lost(Again, "SOURCE_CUT_BODY", "the answer ended early", uri, error)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             self._lost(Again, "SOURCE_UNREACHABLE", "no connection", uri, error)
 
     def _lost(self, kind: type[SourceError], code: str, what: str, uri: str, error: Exception) -> NoReturn:
@@ -137,6 +137,8 @@ class SodaClient(Socrata):  # type: ignore[misc]
             kind = Again if error.code == "DATA_GZIP_CUT" else SourceError
             code = "SOURCE_CUT_BODY" if kind is Again else error.code
             raise kind(code, error.message, uri) from None
+        except OSError as error:  # what the network raises has been wrapped by urllib3: this is our disk
+            raise SourceError("DISK_WRITE", f"cannot write {path}: {error.strerror}", uri) from None
         is_rows = "/resource/" in uri
         if not first:
             raise SourceError("PROTOCOL_EMPTY_BODY", f"status {response.status_code} and no body", uri)

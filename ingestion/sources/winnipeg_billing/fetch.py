@@ -72,7 +72,7 @@ class Portal:
         return Census(None if updated is None else str(updated), names)
 
     def census(self) -> Census:
-        """Metadata, number of rows and highest `:updated_at`. A portal that cannot count is warned about, not refused."""
+        """Metadata, number of rows, highest `:updated_at`. A portal that cannot count is warned about, not refused."""
         seen = self.metadata()
         try:
             rows, latest = self.count()

@@ -1,8 +1,8 @@
 """From the lake to raw: decides between nothing, an incremental and a full reading, and lands no torn set.
 
-What was read before is asked of the warehouse, the only memory: `landed_files.version` is the `rowsUpdatedAt` of the last
-completed reading, the highest `_updated_at` is where an incremental one takes up, and the identifiers in raw, less those
-deleted since, are the rows that the portal must still list.
+What was read before is asked of the warehouse, the only memory: `landed_files.version` is the `rowsUpdatedAt` of the
+last completed reading, the highest `_updated_at` is where an incremental one takes up, and the identifiers in raw, less
+those deleted since, are the rows that the portal must still list.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ log = logging.getLogger(__name__)
 
 BILLS = SOURCE.table("utility_billing")
 RESTARTS = 2
-PAGES_PER_BATCH = 40
 SHRINK_RATIO = 0.9
 SYSTEM = (":id", ":created_at", ":updated_at")
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]{8,15}Z?")
@@ -63,7 +62,7 @@ def read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
         # A new column is filled in for old rows too, and their `:updated_at` does not tell: only a full reading has it.
         watermark = _watermark(run) if is_same_shape and not is_forced else None
         reading = _consistent(portal, run, live, watermark)
-    yield from _batches(reading)
+    yield _batch(reading)
     yield from _deletions(run, reading, live)
 
 
@@ -96,8 +95,8 @@ def _full(portal: Portal, before: Census) -> Reading:
 def _incremental(portal: Portal, before: Census, live: set[str], watermark: str) -> Reading:
     """Rows published since the last reading, and a complete listing of identifiers, which alone shows deletions.
 
-    `>=`: all rows of one batch bear one `:updated_at`, and the last reading may have met half of it. What comes twice is
-    landed twice and superseded in staging.
+    `>=`: all rows of one batch bear one `:updated_at`, and the last reading may have met half of it. What comes twice
+    is landed twice and superseded in staging.
     """
     where = f":updated_at >= '{watermark}'"
     changed: set[str] = set()
@@ -128,7 +127,7 @@ def _names(fields: Sequence[str]) -> dict[str, str]:
 
 
 def _names_of(before: Census, pages: Sequence[Page]) -> dict[str, str]:
-    """As `_names`, with the system fields (`:@computed_region_...`) that answers have and the metadata does not tell."""
+    """As `_names`, with the system fields (`:@computed_region_...`) that answers have and the metadata lacks."""
     more = [name for name in dict.fromkeys(f for page in pages for f in page.fields) if name not in before.fields]
     if unknown := [name for name in more if not name.startswith(":")]:
         raise Inconsistent(
@@ -186,27 +185,23 @@ def _check_size(run: Run, rows: int | None, previous: int) -> None:
         raise SourceError("DATA_SHRUNK", f"the data set has {rows} rows, {previous} before; {advice}")
 
 
-def _batches(reading: Reading) -> Iterator[Batch]:
+def _batch(reading: Reading) -> Batch:
     columns = tuple(reading.names.values())
-    pages = {page.stored.key: page for page in reading.pages}
-
-    def query(files: Sequence[LakeFile]) -> str:
-        return " union all ".join(_select(pages[file.key].stored, reading.names) for file in files)
-
-    for start in range(0, len(reading.pages), PAGES_PER_BATCH):
-        files = tuple(
-            LakeFile(
-                page.uri, page.stored.key, page.stored.sha256, page.stored.bytes, len(page.ids), columns, reading.kind,
-                reading.version,
-            )
-            for page in reading.pages[start : start + PAGES_PER_BATCH]
-        )  # fmt: skip
-        # No `narrow`: a set with a page missing is torn.
-        yield Batch(BILLS.name, columns, query(files), files)
+    files = tuple(
+        LakeFile(
+            page.uri, page.stored.key, page.stored.sha256, page.stored.bytes, len(page.ids), columns, reading.kind,
+            reading.version,
+        )
+        for page in reading.pages
+    )  # fmt: skip
+    # One batch, and no `narrow`: a set with a page missing would be torn, and never read again.
+    return Batch(
+        BILLS.name, columns, " union all ".join(_select(page.stored, reading.names) for page in reading.pages), files
+    )
 
 
 def _select(stored: StoredFile, names: dict[str, str]) -> str:
-    """The rows of one page. Named columns: what JSON leaves out is null. A window without order keeps the file's order."""
+    """The rows of one page. What JSON leaves out is null; a window without order keeps the order of the file."""
     items = ", ".join(f"{sql_name(field)} as {sql_name(column)}" for field, column in names.items())
     types = ", ".join(f"{sql_text(field)}: 'VARCHAR'" for field in names)
     return (

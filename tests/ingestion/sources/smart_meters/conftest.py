@@ -55,7 +55,8 @@ create table agreement (agreement_id integer, agreement_valid_from date, agreeme
                         meterpoint_id text, account_id text);
 create table product (display_name text, is_variable integer, id integer, product_id text);
 create table meterpoint (region text, meterpoint_id text);
-insert into agreement values (1, '2020-01-01', '2021-01-01', 'p1', '0a', 'A-1'), (2, '2021-01-01', null, 'p2', '0a', 'A-1');
+insert into agreement values (1, '2020-01-01', '2021-01-01', 'p1', '0a', 'A-1'),
+                             (2, '2021-01-01', null, 'p2', '0a', 'A-1');
 insert into product values ('Twelve Months Fixed', 0, 39, 'p1'), ('Flexible', 1, 40, 'p2');
 insert into meterpoint values ('London', '0a');
 """

@@ -111,8 +111,8 @@ def test_what_does_not_pass_ends_after_five_tries(
         (wire.body(b'[{"town":"no identifier"}]'), "DATA_MISSING_COLUMN"),
     ],
     ids=[
-        "400", "401", "403", "404", "login page", "no type", "error object", "empty", "204", "not JSON", "open brackets",
-        "deep", "surrogate", "latin-1", "NUL", "no :id",
+        "400", "401", "403", "404", "login page", "no type", "error object", "empty", "204", "not JSON",
+        "open brackets", "deep", "surrogate", "latin-1", "NUL", "no :id",
     ],
 )  # fmt: skip
 def test_what_cannot_pass_is_not_tried_again(
