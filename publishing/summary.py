@@ -19,7 +19,7 @@ from publishing.copy import Copy, open_copy
 HEADLINES = ("consumption_kwh", "amount_due_cad")
 UNITS = {"kwh": "kWh", "cad": "CAD", "m3": "m³"}
 # What a mart's rows are spread over, if anything.
-SPANS = ("local_date", "billing_month", "service_from_date", "valid_from")
+SPANS = ("local_date", "month", "service_from_date", "valid_from")
 
 
 def show(console: Console) -> None:
@@ -55,16 +55,24 @@ def _table(*columns: str) -> Table:
 
 
 def _landed(copy: Copy) -> Table:
-    table = _table("source", "table", ">files", ">rows", ">MB", "last landed (UTC)")
-    for source, name, files, rows, size, at in copy.rows(
+    """One line per source: what all its landings brought, and how the last one ended."""
+    table = _table("source", ">landings", ">files", ">rows", ">MB", "last (UTC)", "")
+    for source, runs, files, rows, size, at, status in copy.rows(
         f"""
-        select source, table_name, sum(file_count), sum(row_count), sum(byte_count), max(landed_at)
-        from {copy.table("ledger.load_history")}
-        group by source, table_name
-        order by source, table_name
+        select
+            history.source, count(*), sum(files_landed), sum(rows_landed), sum(bytes_landed), max(started_at),
+            max(case when started_at = last_start then status end)
+        from {copy.table("ledger.load_history")} as history
+        inner join (
+            select source, max(started_at) as last_start from {copy.table("ledger.load_history")} group by source
+        ) as latest on history.source = latest.source
+        group by history.source
+        order by history.source
         """
     ):
-        table.add_row(source, name, f"{files:,}", f"{rows:,}", f"{Decimal(size) / 10**6:,.1f}", f"{at:%Y-%m-%d %H:%M}")
+        megabytes = Decimal(size or 0) / 10**6
+        counts = (f"{runs:,}", f"{files or 0:,}", f"{rows or 0:,}", f"{megabytes:,.1f}")
+        table.add_row(source, *counts, f"{at:%Y-%m-%d %H:%M}", status)
     return table
 
 
@@ -134,10 +142,19 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
         yield look, f"{total:,} values could not be parsed, most in {source}.{table}.{column} ({count:,})"
     else:
         yield fine, "every value could be parsed"
-    drift = copy.rows(f"select count(*) from {copy.table('ledger.schema_drift')}")[0][0]
-    yield (look, f"{drift:,} columns came or went since they were declared") if drift else (
-        fine, "every column is as declared"
-    )  # fmt: skip
+    drifted = copy.rows(
+        "select source, table_name, column_name, kind "
+        f"from {copy.table('ledger.schema_drift')} where is_current order by 1, 2, 3"
+    )
+    for source, table, column, kind in drifted[:3]:
+        yield look, f"{source}.{table}: column {column} is {kind}"
+    if len(drifted) > 3:
+        yield look, f"and {len(drifted) - 3} more columns in {copy.table('ledger.schema_drift')}"
+    if not drifted:
+        yield fine, "every column is as declared"
+    problems = copy.rows(f"select count(*) from {copy.table('ledger.landing_problems')}")[0][0]
+    if problems:
+        yield look, f"{problems:,} problems while landing: select * from {copy.table('ledger.landing_problems')}"
 
 
 def _next_steps(copy: Copy) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,9 @@
 {% macro build_started() %}
     {% if execute %}
         {% set scope = build_scope() %}
+        {# A var may be a date, which JSON has no word for. #}
+        {% set given = {} %}
+        {% for name, value in (invocation_args_dict.get('vars') or {}).items() %}{% do given.update({name: value | string}) %}{% endfor %}
         {% do run_query("create schema if not exists ledger") %}
         {% do run_query("create table if not exists ledger.build_runs (" ~ build_runs_columns() ~ ")") %}
         {% set start %}
@@ -15,7 +18,7 @@
             values (
                 {{ build_text(invocation_id) }},
                 {{ build_text(flags.WHICH) }},
-                {{ build_text(tojson(invocation_args_dict.get('vars') or {})) }},
+                {{ build_text(tojson(given)) }},
                 {{ scope.is_whole }},
                 {{ scope.is_tested }},
                 {{ build_text(tojson(scope.relations)) }},
