@@ -17,6 +17,7 @@ from rich.table import Table
 
 from ingestion import registry
 from ingestion.errors import EXIT_FAILED, ConfigurationError, LandingError
+from ingestion.settings import LandingSettings, read
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
@@ -91,8 +92,9 @@ def _pairs(params: list[str]) -> dict[str, str]:
 
 def main() -> int:
     """Runs the command line; every expected failure is one line on standard error and an exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
     try:
+        level = read(LandingSettings).log_level
+        logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
         app()
     except LandingError as error:
         print(error, file=sys.stderr)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import duckdb
+import psycopg2
 from dlt.common.destination import DestinationCapabilitiesContext
 from dlt.common.destination.client import LoadJob, RunnableLoadJob
 from dlt.common.destination.typing import PreparedTableSchema
@@ -19,7 +21,7 @@ from dlt.destinations.impl.postgres.postgres import PostgresClient
 
 from ingestion.crash import crash_point
 from ingestion.packages import FORMAT, Packages, Part
-from ingestion.warehouse import PostgresWarehouse, literal, quoted
+from ingestion.warehouse import PostgresWarehouse, brief, literal, quoted
 
 _current: Packages | None = None
 """The package being loaded: dlt builds clients and jobs itself and hands nothing of ours through. There is only one."""
@@ -133,6 +135,7 @@ class PostgresJob(RunnableLoadJob):
                 path.open("rb") as stream,
                 client.sql_client.begin_transaction(),
                 client.sql_client.native_connection.cursor() as cursor,
+                _unprinted(),
             ):
                 cursor.copy_expert(statement, stream, size=1 << 18)
                 copied = int(cursor.rowcount)
@@ -153,6 +156,21 @@ def _order_of(engine: duckdb.DuckDBPyConnection, part: Part) -> Iterator[None]:
         yield
     finally:
         engine.execute("reset preserve_insertion_order")
+
+
+@contextmanager
+def _unprinted() -> Iterator[None]:
+    """Keeps psycopg2 from printing: when a COPY is cut off it shows the server's error, with the row, on standard error."""
+    told: list[BaseException] = []
+    before, sys.excepthook = sys.excepthook, lambda kind, error, trace: told.append(error)
+    try:
+        yield
+    except psycopg2.Error as error:
+        if told:
+            raise ConnectionError(brief(told[0].__cause__ or told[0])) from None  # dlt tries the job again
+        raise error
+    finally:
+        sys.excepthook = before
 
 
 class PostgresDoor(postgres_destination):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -37,6 +37,9 @@ class LandingSettings(Settings):
     """Where delivered bytes are kept: a folder or `s3://bucket/prefix`; default `<METERHOUSE_DATA>/lake`."""
     pseudonym_key: str | None = None
     """Key of the pseudonyms; when unset a key file is made once under METERHOUSE_DATA."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much the log lines say."""
 
     @property
     def data(self) -> Path:

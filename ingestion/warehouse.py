@@ -39,8 +39,8 @@ class WarehouseSettings(Settings):
 
 
 STORAGE_VERSION = "v1.3.0"
-"""The file format a new DuckDB warehouse is made in; any DuckDB from 1.3 on opens it. Its dictionary compression of text
-writes the lineage columns for less than the default format (of 0.10) writes the rows without them."""
+"""The file format a new DuckDB warehouse is made in; any DuckDB from 1.3 on opens it. Its dictionary compression of
+text writes the lineage columns for less than the default format (of 0.10) writes the rows without them."""
 
 
 class Warehouse(Protocol):

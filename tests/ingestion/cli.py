@@ -1,4 +1,4 @@
-"""The real command line, with the test's fake source beside the real ones: `python tests/ingestion/cli.py land fake`."""
+"""The real command line with the fake source beside the real ones: `python tests/ingestion/cli.py land fake`."""
 
 from __future__ import annotations
 
