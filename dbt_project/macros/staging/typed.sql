@@ -7,12 +7,13 @@
 #}
 {% macro typed(relation, every_load=false) %}
 {%- set columns = [] -%}
+{%- set declared = model.columns -%}
 {%- if execute -%}
-    {%- for column in model.columns.values() if 'raw' in column_meta(column) -%}{%- do columns.append(column) -%}{%- endfor -%}
+    {%- for column in declared.values() if 'raw' in column_meta(column) -%}{%- do columns.append(column) -%}{%- endfor -%}
 {%- endif -%}
 {%- set present = raw_columns(relation) -%}
 {#- The landing's own tables come from no file. -#}
-{%- set lineage = ['_source_file', '_source_row', '_dlt_load_id'] | select('in', model.columns) | list if execute else ['_dlt_load_id'] -%}
+{%- set lineage = ['_source_file', '_source_row', '_dlt_load_id'] | select('in', declared) | list if execute else ['_dlt_load_id'] -%}
 with parsed as (
 
     with completed as (
@@ -61,7 +62,9 @@ from parsed
 {# Names of the raw table's columns. A raw table that is not there stops the run: an empty mart must never pass for an answer. #}
 {% macro raw_columns(relation) %}
     {% if not execute %}{{ return([]) }}{% endif %}
-    {% if relation.is_cte %}{{ return([]) }}{% endif %}
+    {% if model.resource_type == 'unit_test' %}
+        {% do exceptions.raise_compiler_error('dbt shows a unit test no columns of the model it tests: test staging in tests/dialects') %}
+    {% endif %}
     {% set found = adapter.get_columns_in_relation(relation) | map(attribute='name') | list %}
     {% if not found %}
         {% do exceptions.raise_compiler_error(
@@ -75,7 +78,7 @@ from parsed
 {# SQL for the text of a declared column: the raw column, the first non-null of several, or null when raw has none of them. #}
 {% macro raw_text(column, present) %}
     {% set names = [] %}
-    {% for name in raw_names(column) if name in present or not present %}{% do names.append(adapter.quote(name)) %}{% endfor %}
+    {% for name in raw_names(column) if name in present %}{% do names.append(adapter.quote(name)) %}{% endfor %}
     {% if not names %}{{ return('null') }}{% endif %}
     {{ return(names[0] if names | length == 1 else 'coalesce(' ~ names | join(', ') ~ ')') }}
 {% endmacro %}
