@@ -160,7 +160,7 @@ def _order_of(engine: duckdb.DuckDBPyConnection, part: Part) -> Iterator[None]:
 
 @contextmanager
 def _unprinted() -> Iterator[None]:
-    """Keeps psycopg2 from printing: when a COPY is cut off it shows the server's error, with the row, on standard error."""
+    """Keeps psycopg2 from printing: when a COPY is cut off, it shows the server's error and the row."""
     told: list[BaseException] = []
     before, sys.excepthook = sys.excepthook, lambda kind, error, trace: told.append(error)
     try:

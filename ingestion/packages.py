@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.crash import crash_point
-from ingestion.errors import LandingError, WarehouseError
+from ingestion.errors import WarehouseError
 from ingestion.source import Batch
 from ingestion.warehouse import RAW, Warehouse, brief, literal, quoted
 
@@ -83,8 +83,8 @@ class Packages:
         self.home = home / sha256(warehouse.identity.encode()).hexdigest()[:12]
         configure_dlt(self.home)
         self.parts: list[Part] = []
-        self.failed: PartFailed | None = None
-        self.before_completion: Callable[[str], None] = lambda load_id: None
+        self.failed: Exception | None = None
+        self._before_completion: Callable[[str], None] = lambda load_id: None
 
     def load(
         self,
@@ -101,7 +101,7 @@ class Packages:
         """
         touched = {part.table for part in parts}
         self.parts = [*parts, *(_empty(table, names) for table, names in columns.items() if table not in touched)]
-        self.failed, self.before_completion = None, before_completion
+        self.failed, self._before_completion = None, before_completion
         self._discard()
         pipeline = _dlt().pipeline(
             "landing", pipelines_dir=str(self.home), destination=self._destination(), dataset_name=RAW, progress=None
@@ -115,9 +115,6 @@ class Packages:
         except Exception as error:
             if self.failed:
                 raise self.failed from None
-            for cause in _causes(error):
-                if isinstance(cause, LandingError | PartFailed):
-                    raise cause from None
             log.debug("package of %s failed", schema, exc_info=error)
             raise WarehouseError("WAREHOUSE_LOAD", f"{self.warehouse.identity}: {brief(_causes(error)[-1])}") from None
         finally:
@@ -180,11 +177,19 @@ class Packages:
             self._fail(PartFailed(part, f"{part.rows} rows were read and {done} landed in {part.table}"))
         crash_point("load.job_committed")
 
+    def before_completion(self, load_id: str) -> None:
+        """The caller's last word; what it raises is what `load` raises."""
+        try:
+            self._before_completion(load_id)
+        except Exception as error:
+            self.failed = error
+            raise
+
     def _fail(self, failure: PartFailed) -> None:
         from dlt.destinations.exceptions import DatabaseTerminalException
 
         self.failed = failure
-        raise DatabaseTerminalException(failure)  # terminal: dlt must not try the same rows again
+        raise DatabaseTerminalException(failure)  # dlt must not try the same rows again
 
 
 def _empty(table: str, columns: Sequence[str]) -> Part:

@@ -149,6 +149,20 @@ def test_a_file_whose_rows_do_not_all_land_is_refused_and_leaves_none(house: Hou
     assert house.land().rows == 2, "counted rightly, it lands the next time"
 
 
+def test_files_whose_miscounts_cancel_out_are_found_all_the_same(house: House) -> None:
+    house.deliver("honest", THREE)
+    house.deliver("one_too_many", [("m8", "t1", "1"), ("m8", "t2", "2")])
+    house.deliver("one_too_few", [("m9", "t1", "1"), ("m9", "t2", "2")])
+    outcome = house.land(lie="one_too_many", understate="one_too_few")
+    assert sorted((p.code, p.message.split(";")[0]) for p in outcome.problems) == [
+        ("DATA_COUNT_MISMATCH", "1 rows were read and 2 landed"),
+        ("DATA_COUNT_MISMATCH", "3 rows were read and 2 landed"),
+    ]
+    assert (outcome.files, outcome.rejected) == (1, 2)
+    assert house.rows() == THREE
+    assert house.count("landed_files") == 1
+
+
 def test_a_file_without_rows_is_landed_once(house: House) -> None:
     house.deliver("empty", [])
     assert (house.land().files, house.land().unchanged) == (1, 1)

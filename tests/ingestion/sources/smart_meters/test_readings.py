@@ -5,8 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -82,6 +80,12 @@ def test_the_octopus_form_lands_under_its_own_names(inbox: Path, landing: SmallL
     ]
 
 
+def test_a_name_with_a_space_is_kept_as_it_is(inbox: Path, landing: SmallLanding) -> None:
+    deliver(inbox / "meter 7 é.json", split([row[:2] for row in ROWS], COLUMNS[:2]))
+    landing.land()
+    assert {row[0] for row in landing.rows("meter_readings", "meterpoint_id")} == {"meter 7 é"}
+
+
 @pytest.mark.parametrize("name", ["0a1b2c3d4e.json", "0a1b2c3d4e.json.gz"])
 def test_a_file_without_meter_point_is_about_the_one_it_is_named_after(
     name: str, inbox: Path, landing: SmallLanding
@@ -124,6 +128,18 @@ def test_a_copy_under_another_name_is_nothing_new(inbox: Path, landing: SmallLan
     deliver(inbox / "c.json", split(ROWS))
     assert landing.land() == 0
     assert len(landing.unchanged) == 3
+
+
+def test_equal_bytes_are_two_deliveries_when_only_the_name_tells_the_meter(inbox: Path, landing: SmallLanding) -> None:
+    nothing_used = split([(time_, 0) for time_, _, _ in ROWS], COLUMNS[:2])
+    deliver(inbox / "1200000000011.json", nothing_used)
+    deliver(inbox / "1200000000022.json", nothing_used)
+    assert landing.land() == 4
+    assert {row[0] for row in landing.rows("meter_readings", "meterpoint_id")} == {"1200000000011", "1200000000022"}
+    assert landing.land() == 0
+    (inbox / "again").mkdir()
+    deliver(inbox / "again" / "1200000000022.json", nothing_used)
+    assert landing.land() == 0
 
 
 def test_other_content_under_the_same_name_is_a_new_version_and_so_is_the_way_back(
@@ -273,20 +289,20 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert landing.land() == 3
 
 
-def test_a_file_that_never_rests_is_left_for_the_next_run(inbox: Path, landing: SmallLanding) -> None:
-    path = deliver(inbox / "a.json", split(ROWS * 20_000))
-    stop = threading.Event()
+def test_a_file_that_never_rests_is_left_for_the_next_run(
+    inbox: Path, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deliver(inbox / "a.json", split(ROWS))
+    real = os.fstat
 
-    def write() -> None:
-        while not stop.is_set():
-            os.utime(path)
-            time.sleep(0.0002)
+    def touched_again(handle: int) -> os.stat_result:
+        found = real(handle)
+        if found.st_ino == path.stat().st_ino:
+            os.utime(path, ns=(found.st_mtime_ns, found.st_mtime_ns + 1_000_000))
+        return found
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fstat", touched_again)
         assert landing.land() == 0
-    finally:
-        stop.set()
-        writer.join()
     assert landing.codes() == ["DATA_FILE_MOVED"]
+    assert landing.land() == 2
