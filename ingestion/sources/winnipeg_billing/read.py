@@ -62,7 +62,7 @@ def read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
         # A new column is filled in for old rows too, and their `:updated_at` does not tell: only a full reading has it.
         watermark = _watermark(run) if is_same_shape and not is_forced else None
         reading = _consistent(portal, run, live, watermark)
-    yield _batch(reading)
+    yield batch_of(reading)
     yield from _deletions(run, reading, live)
 
 
@@ -185,7 +185,8 @@ def _check_size(run: Run, rows: int | None, previous: int) -> None:
         raise SourceError("DATA_SHRUNK", f"the data set has {rows} rows, {previous} before; {advice}")
 
 
-def _batch(reading: Reading) -> Batch:
+def batch_of(reading: Reading) -> Batch:
+    """The rows of all its pages."""
     columns = tuple(reading.names.values())
     files = tuple(
         LakeFile(
