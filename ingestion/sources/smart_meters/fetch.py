@@ -10,12 +10,14 @@ import glob
 import hashlib
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import unquote, urlsplit
 
 from ingestion.clients.content import MOST_BYTES, BadContent, check_text, inflate
 from ingestion.source import Problem, Run, StoredFile, Unchanged
@@ -24,6 +26,7 @@ log = logging.getLogger(__name__)
 
 TABLE = "meter_readings"
 SUFFIXES = (".json", ".json.gz")
+_HEAD = 4096
 _BOM = b"\xef\xbb\xbf"
 _SETTLED_NS = 2_000_000_000
 """A file changed within this time of being read may change again without its times showing it."""
@@ -128,7 +131,8 @@ class Bucket:
 def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]:
     """What lies there, in order of name: new content, files that cannot be landed, and those that hold nothing new.
 
-    A content is landed once: a copy under another name is nothing new. A file that went back to an older content is.
+    A content is landed once: a copy under another name is nothing new, unless that name tells the meter point.
+    A file that went back to an older content is new.
     """
     place: Place = Bucket(where) if where.startswith("s3://") else Folder(where)
     try:
@@ -140,8 +144,7 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
         log.warning("no *.json or *.json.gz in %s", where)
     folder = run.scratch / "readings"
     folder.mkdir(parents=True, exist_ok=True)
-    last = _landed(run)
-    everywhere = set(run.landed(TABLE))
+    last, everywhere = _landed(run)
     is_forced = run.params.get("full", "").lower() in ("1", "true", "yes")
     for number, (uri, listed) in enumerate(uris.items(), 1):
         run.progress(number, len(uris), "files of readings")
@@ -152,44 +155,52 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
         try:
             content, version = place.read(uri)
             sha256 = hashlib.sha256(content).hexdigest()
-            if sha256 == known_sha or (known_sha is None and sha256 in everywhere):
+            if sha256 == known_sha:
                 yield Unchanged(TABLE, uri)
                 continue
-            delivered = _store(run, folder, number, uri, version, content, sha256)
+            name = _name(uri)
+            text = _plain(name, content)
+            room = _room(name, text)
+            if known_sha is None and (sha256, room) in everywhere:
+                yield Unchanged(TABLE, uri)
+                continue
+            check_text(text)
         except BadContent as error:
             yield Problem(error.code, error.message, TABLE, uri, error.row, error.column)
             continue
-        everywhere.add(sha256)
-        yield delivered
+        everywhere.add((sha256, room))
+        stored = run.store(room, name, content, sha256)
+        path = stored.path
+        if len(text) != len(content):
+            path = folder / f"{number}.json"
+            path.write_bytes(text)
+        yield Delivered(uri, _stem(name), version, stored, path, text)
 
 
-def _store(
-    run: Run, folder: Path, number: int, uri: str, version: str | None, content: bytes, sha256: str
-) -> Delivered:
-    """Checks the bytes and puts them into the lake; plain text of packed or BOM-marked files goes to `folder`."""
+def _plain(name: str, content: bytes) -> bytes:
+    """The JSON text in the bytes: unpacked, without BOM."""
     if not content:
         raise BadContent("DATA_EMPTY_FILE", "0 bytes: an upload that did not happen; have it delivered again")
-    name = uri.rsplit("/", 1)[1]
-    text = content
-    if name.lower().endswith(".gz"):
-        text = b"".join(inflate([content]))
-    text = text.removeprefix(_BOM)
-    check_text(text)
-    stored = run.store(TABLE, name, content, sha256)
-    path = stored.path
-    if text is not content and len(text) != len(content):
-        path = folder / f"{number}.json"
-        path.write_bytes(text)
-    return Delivered(uri, _stem(name), version, stored, path, text)
+    text = b"".join(inflate([content])) if name.lower().endswith(".gz") else content
+    return text.removeprefix(_BOM)
 
 
-def _landed(run: Run) -> dict[str, tuple[str | None, str]]:
-    """Version and hash of the latest content that was landed from each address."""
+def _room(name: str, text: bytes) -> str:
+    """Where in the lake a file lies. One that names no meter point has a room by its name: the same bytes under another
+    name are about another meter, and the lake keeps equal bytes of one room once."""
+    if b"meterpoint" in text[:_HEAD].lower() or b"meterpoint" in text.lower():
+        return TABLE
+    return f"{TABLE}@{re.sub(r'[^A-Za-z0-9._-]', '_', _stem(name))}"
+
+
+def _landed(run: Run) -> tuple[dict[str, tuple[str | None, str]], set[tuple[str, str]]]:
+    """Version and hash of the latest content that was landed from each address; hash and lake room of every content."""
     found = run.query(
-        "select uri, version, sha256 from raw.landed_files "
+        "select uri, version, sha256, lake_key from raw.landed_files "
         f"where source = 'smart_meters' and table_name = '{TABLE}' order by _dlt_load_id"
     )
-    return {str(uri): (None if version is None else str(version), str(sha)) for uri, version, sha in found}
+    last = {str(uri): (None if version is None else str(version), str(sha)) for uri, version, sha, _ in found}
+    return last, {(str(sha), str(key).split("/")[1]) for _, _, sha, key in found}
 
 
 def _is_delivery(name: str) -> bool:
@@ -197,13 +208,17 @@ def _is_delivery(name: str) -> bool:
     return base.lower().endswith(SUFFIXES) and not base.startswith(".")
 
 
+def _name(uri: str) -> str:
+    """The file's own name; addresses of local files are percent-encoded, those of S3 are not."""
+    name = uri.rsplit("/", 1)[1]
+    return unquote(name) if uri.startswith("file:") else name
+
+
 def _stem(name: str) -> str:
     return name[: -len(".json.gz")] if name.lower().endswith(".json.gz") else name[: -len(".json")]
 
 
 def _path_of(uri: str) -> str:
-    from urllib.parse import unquote, urlsplit
-
     return unquote(urlsplit(uri).path)
 
 
