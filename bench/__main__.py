@@ -1,0 +1,237 @@
+"""Landing and building measured against the physical limit of the same engines in the same run: `make bench`.
+
+Every figure is a whole process; ratios are CPU seconds a row against the limit's, medians over the rounds. Slow ways
+get a part of the data, on which their fixed cost weighs more than it would on the whole. See `bench/ways.py` for what
+each way is.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure import Figure, measured
+from bench.world import World, part, prepared
+
+ROOT = Path(__file__).resolve().parent.parent
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+console = Console(width=max(Console().width, 118))
+NEW_DAY = date(2021, 4, 6)
+SLOW_PART = {"bills": 2, "reads": 100}
+"""Files given to the slow ways: 100,000 bills, some 800,000 half-hours."""
+
+
+class Bench:
+    """One engine's part of a bench. `folder` is emptied at the start; nothing of the checkout's own data is touched."""
+
+    def __init__(self, engine: str, world: World, folder: Path, server: dict[str, str], server_pid: int | None) -> None:
+        self.engine, self.world, self.folder, self.server_pid = engine, world, folder, server_pid
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self.env = {
+            **server,
+            "WAREHOUSE": engine,
+            "WAREHOUSE_PATH": str(folder / "warehouse.duckdb"),
+            "LAKE_URL": str(folder / "lake"),
+            "METERHOUSE_DATA": str(folder / "data"),
+            "BENCH_WORK": str(folder / "work"),
+            "DBT_TARGET_PATH": str(folder / "target"),
+            "DBT_LOG_PATH": str(folder / "logs"),
+        }
+        self.figures: list[Figure] = []
+
+    def run(self, way: str, command: Sequence[str], rows: int, **env: str) -> Figure:
+        """Measures one process and keeps the figure."""
+        console.print(f"[dim]{self.engine}: {way} …[/dim]")
+        figure = measured(
+            way, [sys.executable, *command], rows=rows, env={**self.env, **env}, log=self.folder / "output.log",
+            server_pid=self.server_pid,
+        )  # fmt: skip
+        self.figures.append(figure)
+        return figure
+
+    def way(self, name: str, kind: str, folder: Path, rows: int, *arguments: str) -> Figure:
+        """One of the plain ways, into a table or file of its own."""
+        return self.run(
+            name, ["-m", "bench.ways", name, self.engine, kind, str(folder), *arguments], rows,
+            WAREHOUSE_PATH=str(self.folder / "plain.duckdb"),
+        )  # fmt: skip
+
+    def dbt(self, what: str, select: str, rows: int) -> Figure:
+        """`dbt build` of a selection, tests included."""
+        command = ["-m", "dbt.cli.main", "build", "--quiet", "--select", *select.split()]
+        return self.run(what, [*command, "--project-dir", str(ROOT / "dbt_project"), "--profiles-dir",
+                               str(ROOT / "dbt_project")], rows)  # fmt: skip
+
+
+def _median(figures: Sequence[Figure]) -> Figure:
+    """The run with the median CPU; peak memory is the highest of all."""
+    middle = statistics.median_low([figure.cpu_s for figure in figures])
+    chosen = next(figure for figure in figures if figure.cpu_s == middle)
+    return replace(chosen, peak_mb=max(figure.peak_mb for figure in figures))
+
+
+def _table(title: str, figures: Sequence[Figure], limit: Figure) -> Table:
+    table = Table(title=title, title_justify="left", header_style="bold")
+    table.add_column("way")
+    for name in ("rows", "wall s", "CPU s", "peak MB", "wall x", "CPU x"):
+        table.add_column(name, justify="right")
+    for figure in figures:
+        table.add_row(
+            figure.way, f"{figure.rows:,}", f"{figure.wall_s:.1f}", f"{figure.cpu_s:.1f}", f"{figure.peak_mb:,.0f}",
+            f"{figure.wall_ratio(limit):.2f}", f"{figure.cpu_ratio(limit):.2f}",
+        )  # fmt: skip
+    return table
+
+
+def _landing(bench: Bench, kind: str, rounds: int) -> Table:
+    world = bench.world
+    whole = world.pages if kind == "bills" else world.readings
+    rows = world.bills if kind == "bills" else world.half_hours
+    ours = ["-m", "bench.stored_pages", str(whole)] if kind == "bills" else ["-m", "ingestion", "land", "smart_meters"]
+    taken: dict[str, list[Figure]] = {}
+    for _ in range(rounds):
+        # Taken in turn: the machine's speed drifts.
+        taken.setdefault("limit", []).append(bench.way("limit", kind, whole, rows))
+        taken.setdefault("lineage", []).append(bench.way("lineage", kind, whole, rows))
+        _forget(bench)
+        name = "meterhouse, from files"
+        taken.setdefault(name, []).append(bench.run(name, ours, rows, SMART_METERS_READINGS=str(world.readings)))
+    if bench.engine == "postgres":
+        finished = bench.folder / "finished.csv"
+        bench.way("prepare-copy", kind, whole, rows, str(finished))
+        taken["copy"] = [bench.way("copy", kind, whole, rows, str(finished))]
+        finished.unlink()
+    slow, slow_rows = part(world, kind, SLOW_PART[kind])
+    taken["dictionaries"] = [bench.way("dictionaries", kind, slow, slow_rows)]
+    if bench.engine == "postgres":
+        taken["handwritten"] = [bench.way("handwritten", kind, slow, slow_rows)]
+    if kind == "bills":
+        _forget(bench)
+        name = "meterhouse, over HTTP"
+        taken[name] = [_over_http(bench, name)]
+    limit = _median(taken["limit"])
+    title = f"\nLanding {rows:,} {'bills x 35' if kind == 'bills' else 'half-hours'} on {bench.engine}"
+    return _table(title, [_median(figures) for figures in taken.values()], limit)
+
+
+def _over_http(bench: Bench, way: str) -> Figure:
+    """The whole landing of the bills; the portal is another process and its CPU is not counted."""
+    serve = [sys.executable, "-m", "simulator", "serve", "--world", str(bench.world.made)]
+    with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as portal:
+        try:
+            assert portal.stdout is not None
+            domain = portal.stdout.readline().strip()
+            return bench.run(
+                way, ["-m", "ingestion", "land", "winnipeg_billing"], bench.world.bills,
+                SOCRATA_DOMAIN=domain, SOCRATA_DATASET_ID=bench.world.dataset_id,
+            )  # fmt: skip
+        finally:
+            portal.terminate()
+
+
+def _forget(bench: Bench) -> None:
+    """An empty warehouse and lake for the next landing."""
+    for name in ("lake", "data", "work"):
+        shutil.rmtree(bench.folder / name, ignore_errors=True)
+    for path in bench.folder.glob("*.duckdb*"):
+        path.unlink()
+    if bench.engine == "postgres":
+        import psycopg2
+
+        connection = psycopg2.connect(
+            host=bench.env["PGHOST"], port=bench.env["PGPORT"], user=bench.env["PGUSER"],
+            password=bench.env.get("PGPASSWORD"), dbname=bench.env["PGDATABASE"],
+        )  # fmt: skip
+        connection.autocommit = True
+        with connection.cursor() as cursor:
+            for schema in ("raw", "staging", "intermediate", "marts", "ledger", "published", "bench"):
+                cursor.execute(f"drop schema if exists {schema} cascade")
+            cursor.execute("drop table if exists bench_limit")
+        connection.close()
+
+
+def _marts(bench: Bench) -> Table:
+    """Marts and ledgers of both systems in full, then one more delivered day: landed and built."""
+    world = bench.world
+    _forget(bench)
+    figures = []
+    if world.bills:
+        figures.append(_over_http(bench, "land bills over HTTP"))
+    settings = {"SMART_METERS_READINGS": str(world.readings), "SMART_METERS_DATABASE": str(world.database)}
+    landing = ["-m", "ingestion", "land", "smart_meters"]
+    figures.append(bench.run("land half-hours", landing, world.half_hours, **settings))
+    figures.append(bench.dbt("build all marts", "*", world.half_hours + world.bills))
+    day = bench.folder / "new_day"
+    bench.run(
+        "(make the new day)",
+        ["-m", "simulator", "day", NEW_DAY.isoformat(), "--out", str(day), "--world", str(world.made)],
+        1,
+    )
+    new_rows = 48 * len(list(day.glob("*.json")))
+    landed = bench.run("land one new day", landing, new_rows, SMART_METERS_READINGS=str(day))
+    built = bench.dbt("build one new day", "*", new_rows)
+    return _table(
+        f"\nMarts of {world.half_hours:,} half-hours and {world.bills:,} bills on {bench.engine}"
+        " (x: per row, against landing the half-hours)",
+        [*figures, landed, built],
+        next(figure for figure in figures if figure.way == "land half-hours"),
+    )
+
+
+@contextmanager
+def _server(engine: str) -> Iterator[tuple[dict[str, str], int | None]]:
+    """PG* of the server that the environment names, or of one of our own; its process id where it is ours to watch."""
+    if engine == "duckdb":
+        yield {}, None
+        return
+    if os.environ.get("PGHOST"):
+        yield {name: value for name, value in os.environ.items() if name.startswith("PG")}, None
+        return
+    from tests.postgres_server import execute, postgres_server
+
+    with postgres_server() as settings:
+        folder = execute(settings, "show data_directory")[0][0]
+        yield settings, int((Path(folder) / "postmaster.pid").read_text().split()[0])
+
+
+@app.command()
+def main(
+    bills: Annotated[int, typer.Option(help="Bills to land.")] = 451_691,
+    half_hours: Annotated[int, typer.Option(help="About so many half-hours.")] = 10_000_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of the compared landings; medians are printed.")] = 3,
+    engines: Annotated[str, typer.Option(help="Which engines, with commas between.")] = "duckdb,postgres",
+    parts: Annotated[str, typer.Option(help="What to measure, with commas between.")] = "landing,marts",
+    folder: Annotated[Path, typer.Option(help="Where worlds are kept and warehouses made.")] = ROOT / "data" / "bench",
+) -> None:
+    """Measure, and print the tables. 100 million: --half-hours 100000000 --bills 300 --parts marts --engines duckdb."""
+    world = prepared(folder, bills, half_hours)
+    tables: list[Table] = []
+    for name in engines.split(","):
+        with _server(name) as (server, pid):
+            bench = Bench(name, world, folder / "work" / name, server, pid)
+            if "landing" in parts:
+                tables += [_landing(bench, "bills", rounds), _landing(bench, "reads", rounds)]
+            if "marts" in parts:
+                tables.append(_marts(bench))
+            _forget(bench)
+    for table in tables:
+        console.print(table)
+    console.print("[dim]CPU: client and server together. x: a row, against the first line. Peak: the largest client.")
+
+
+if __name__ == "__main__":
+    app()
