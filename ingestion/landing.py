@@ -15,11 +15,12 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from ingestion import ledger, pseudonyms
+from ingestion import ledger, pseudonyms, raw
+from ingestion.batches import LINEAGE, as_part, column_fault, file_fault, narrowed
 from ingestion.crash import crash_point
 from ingestion.errors import LandingError, WarehouseError
 from ingestion.lake import Lake
@@ -28,14 +29,11 @@ from ingestion.packages import Packages, Part, PartFailed
 from ingestion.report import Outcome, Report
 from ingestion.settings import ROOT, LandingSettings, read
 from ingestion.source import Batch, LakeFile, Problem, Source, SourceError, StoredFile, Unchanged
-from ingestion.warehouse import RAW, Warehouse, brief, columns, literal, quoted
+from ingestion.warehouse import RAW, Warehouse, columns, literal
 
 log = logging.getLogger(__name__)
 
-LINEAGE = ("_source_file", "_source_row")
 OWN_SCHEMA = "landing"
-LONGEST_NAME = 50
-"""Longer names are refused: PostgreSQL cuts at 63 characters and dlt then shortens with a hash, on that engine only."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,7 @@ class Landing:
 
     def start(self, sources: Sequence[Source]) -> list[Outcome]:
         """Sweeps, makes every declared table and column, and notes the starts. Nothing has been read yet."""
-        self.sweep()
+        raw.sweep(self.warehouse, self.report.note)
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         outcomes = [Outcome(s.name, f"{stamp}-{s.name}-{secrets.token_hex(3)}") for s in sources]
         started = [self._event(outcome, "started") for outcome in outcomes]
@@ -156,8 +154,7 @@ class Landing:
             # No evidence, no run.
             raise WarehouseError(error.code, f"{error.message}. The run could not be noted in {RAW}.landing_runs, "
                                  "so nothing was read.") from None  # fmt: skip
-        if self.warehouse.engine == "postgres":
-            self._index(declared)
+        raw.index(self.warehouse, declared)
         return outcomes
 
     def land(self, source: Source, outcome: Outcome) -> None:
@@ -183,34 +180,9 @@ class Landing:
             parts.append(self._lines("pseudonyms", rows))
         self._package(source.name, parts, {part.table: ledger.TABLES[part.table] for part in parts})
 
-    def sweep(self) -> None:
-        """Deletes rows of loads that never completed: a kill left them, and nothing will ever complete them.
-
-        They are all newer than the newest completed load, since every landing begins by sweeping; so only the tail of
-        each table is looked at (zone maps on DuckDB, a BRIN index on PostgreSQL).
-        """
-        tables = columns(self.warehouse)
-        if "_dlt_loads" not in tables:
-            return
-        newest = self._newest_load()
-        postgres = self.warehouse.engine == "postgres"
-        if postgres:
-            self.warehouse.rows("set enable_seqscan = off")
-        for table in (name for name, names in tables.items() if "_dlt_load_id" in names):
-            delete = f"delete from {RAW}.{quoted(table)} where _dlt_load_id > {literal(newest)}"
-            counted = f"with gone as ({delete} returning 1) select count(*) from gone" if postgres else delete
-            (count,) = self.warehouse.rows(counted)[0]
-            if count:
-                self.report.note(f"swept {count:,} rows of a load that did not complete from {RAW}.{table}")
-        if postgres:
-            self.warehouse.rows("reset enable_seqscan")
-
-    def _newest_load(self) -> str:
-        return self.warehouse.rows(f"select max(load_id) from {RAW}._dlt_loads where status = 0")[0][0] or ""
-
     def _recover(self) -> None:
         self.warehouse.reopen()
-        self.sweep()
+        raw.sweep(self.warehouse, self.report.note)
 
     # Reading
 
@@ -243,7 +215,7 @@ class Landing:
 
     def _refused(self, source: Source, outcome: Outcome, batch: Batch) -> bool:
         """Whether the batch's columns cannot be landed; then each of its files is a problem."""
-        code, message = _column_fault(source, batch)
+        code, message = column_fault(source, batch)
         if code:
             self._reject(outcome, batch, batch.files, code, message)
         return bool(code)
@@ -270,15 +242,16 @@ class Landing:
             except CountMismatch as mismatch:
                 self._recover()
                 batches = [self._without_mismatches(outcome, batch, mismatch) for batch in batches]
+        raw.summarize(self.warehouse, {batch.table for batch in batches})
         for batch in batches:
             outcome.files += len(batch.files)
             outcome.rows += sum(file.rows for file in batch.files)
             outcome.bytes += sum(file.bytes for file in batch.files)
 
     def _load_once(self, source: Source, outcome: Outcome, batches: Sequence[Batch]) -> None:
-        parts = [_part(batch) for batch in batches]
+        parts = [as_part(batch) for batch in batches]
         landed_at = ledger.now()
-        files = [
+        listed = [
             ledger.file_row(source.name, batch.table, outcome.run_id, landed_at, file)
             for batch in batches
             for file in batch.files
@@ -288,44 +261,21 @@ class Landing:
             known = wanted.setdefault(part.table, dict.fromkeys((*source.table(part.table).columns, *LINEAGE)))
             known.update(dict.fromkeys(part.columns))
         rows = sum(part.rows for part in parts)
-        self.report.progress(source.name, 0, None, f"landing {rows:,} rows of {len(files):,} files")
+        self.report.progress(source.name, 0, None, f"landing {rows:,} rows of {len(listed):,} files")
 
         def check(load_id: str) -> None:
             self.still_locked()
             for table in {batch.table for batch in batches}:
-                self._check_counts(table, load_id, [f for b in batches if b.table == table for f in b.files])
+                files = [file for batch in batches if batch.table == table for file in batch.files]
+                if wrong := raw.wrong_counts(self.warehouse, table, load_id, files):
+                    raise CountMismatch(table, wrong)
 
         self._package(
             source.name,
-            [*parts, self._lines("landed_files", files)],
+            [*parts, self._lines("landed_files", listed)],
             {table: tuple(names) for table, names in wanted.items()},
             check,
         )
-
-    def _check_counts(self, table: str, load_id: str, files: Sequence[LakeFile]) -> None:
-        """Each file has all its rows, once: rows 1 to n, whose number, ends, sum and sum of squares are all right."""
-        found = {
-            key: tuple(int(number) for number in numbers)
-            for key, *numbers in self.warehouse.rows(
-                "select _source_file, count(*), min(_source_row), max(_source_row), sum(_source_row), "
-                f"sum(_source_row * _source_row) from {RAW}.{quoted(table)} "
-                f"where _dlt_load_id = {literal(load_id)} group by _source_file"
-            )
-        }
-        wrong: dict[str, str] = {}
-        for file in files:
-            n = file.rows
-            counts = found.pop(file.key, None)
-            expected = (n, 1, n, n * (n + 1) // 2, n * (n + 1) * (2 * n + 1) // 6) if n else None
-            if counts != expected:
-                landed = counts[0] if counts else 0
-                wrong[file.key] = f"{n} rows were read and {landed} landed" + (
-                    ", some twice and some not at all" if landed == n else ""
-                )
-        for key in found:
-            wrong[key] = "rows landed from a file that was not announced"
-        if wrong:
-            raise CountMismatch(table, wrong)
 
     def _without_mismatches(self, outcome: Outcome, batch: Batch, mismatch: CountMismatch) -> Batch:
         wrong = mismatch.wrong if batch.table == mismatch.table else {}
@@ -336,19 +286,19 @@ class Landing:
         for file in bad:
             reason = wrong.get(file.key, "another file of the same batch failed, and they cannot be landed apart")
             self._reject(outcome, batch, [file], "DATA_COUNT_MISMATCH", f"{reason}; none of its rows were kept")
-        return _narrowed(batch, [file for file in batch.files if file not in bad])
+        return narrowed(batch, [file for file in batch.files if file not in bad])
 
     def _without_bad_files(self, outcome: Outcome, batch: Batch, reason: str) -> Batch:
         """Asks the batch's query file by file, rejects the files that fail, and returns the batch of the others."""
         reasons = {file.key: reason for file in batch.files}
         if batch.narrow:
-            reasons = {file.key: fault for file in batch.files if (fault := _fault(batch.narrow([file]), file))}
+            reasons = {file.key: fault for file in batch.files if (fault := file_fault(batch.narrow([file]), file))}
             if not reasons:
                 raise WarehouseError("WAREHOUSE_LOAD", f"{self.warehouse.identity}: {reason}")
         bad = [file for file in batch.files if file.key in reasons]
         for file in bad:
             self._reject(outcome, batch, [file], "DATA_UNREADABLE", f"the file cannot be read: {reasons[file.key]}")
-        return _narrowed(batch, [file for file in batch.files if file not in bad])
+        return narrowed(batch, [file for file in batch.files if file not in bad])
 
     # The ledger
 
@@ -401,7 +351,7 @@ class Landing:
         check: Callable[[str], None] = lambda load_id: None,
     ) -> None:
         self.still_locked()
-        newest = self._newest_load() if "_dlt_loads" in columns(self.warehouse) else ""
+        newest = raw.newest_load(self.warehouse)
         if str(time.time()) <= newest:
             # Load ids are epoch seconds as text; staging takes the greatest for the latest, and the sweep relies on it.
             advice = (
@@ -409,73 +359,6 @@ class Landing:
             )
             raise LandingError("CONFIG_CLOCK", advice)
         self.packages.load(schema, parts, wanted, check)
-
-    def _index(self, tables: Mapping[str, Sequence[str]]) -> None:
-        """Block-range indexes on the load id: staging and the sweep read one load without reading the history."""
-        present = {
-            row[0] for row in self.warehouse.rows(f"select indexname from pg_indexes where schemaname = '{RAW}'")
-        }
-        for table in tables:
-            name = f"{table}_load_brin"
-            if name not in present:
-                self.warehouse.rows(f"create index {name} on {RAW}.{quoted(table)} using brin (_dlt_load_id)")
-
-
-def _column_fault(source: Source, batch: Batch) -> tuple[str, str]:
-    """Code and message of what is wrong with the batch's column names, or two empty texts."""
-    try:
-        table = source.table(batch.table)
-    except KeyError as error:
-        return "INTERNAL_READER", str(error.args[0])
-    names = _raw_names(batch.columns)
-    if missing := [name for name in table.key if name not in names]:
-        return "DATA_MISSING_COLUMN", f"the delivery has no column {', '.join(missing)}, which identifies its rows"
-    taken = {
-        **dict.fromkeys(LINEAGE, "a column of ours"),
-        "_dlt_load_id": "a column of ours",
-        "_dlt_id": "a column of ours",
-    }
-    for sent, name in zip(batch.columns, names, strict=True):
-        if name in taken:
-            return "DATA_DUPLICATE_COLUMN", f"columns {sent!r} and {taken[name]!r} have the same name ({name}) in raw"
-        if len(name) > LONGEST_NAME:
-            return "DATA_COLUMN_NAME", f"column {sent[:60]!r} has a name longer than {LONGEST_NAME} characters"
-        taken[name] = sent
-    return "", ""
-
-
-def _raw_names(sent: Sequence[str]) -> tuple[str, ...]:
-    """Column names as raw has them: dlt's snake case."""
-    from dlt.common.normalizers.naming.snake_case import NamingConvention
-
-    naming = NamingConvention()
-    return tuple(naming.normalize_identifier(name) if name.strip() else "" for name in sent)
-
-
-def _part(batch: Batch) -> Part:
-    names = _raw_names(batch.columns)
-    items = ", ".join(f"{quoted(sent)} as {quoted(name)}" for sent, name in zip(batch.columns, names, strict=True))
-    select = f"select {items}, _source_file, _source_row from ({batch.query})"
-    return Part(batch.table, (*names, *LINEAGE), select, sum(f.rows for f in batch.files), batch, batch.ordered)
-
-
-def _narrowed(batch: Batch, files: Sequence[LakeFile]) -> Batch:
-    if not files or not batch.narrow:
-        return replace(batch, files=())
-    return replace(batch, files=tuple(files), query=batch.narrow(files))
-
-
-def _fault(query: str, file: LakeFile) -> str | None:
-    """Why the file's rows cannot be read, or None."""
-    import duckdb
-
-    try:
-        with duckdb.connect() as engine:
-            found = engine.execute(f"select count(*), bit_xor(hash(rows)) from ({query}) as rows").fetchone()
-    except duckdb.Error as error:
-        return brief(error)
-    count = found[0] if found else 0
-    return None if count == file.rows else f"its reader counted {file.rows} rows and the query gives {count}"
 
 
 def _git_sha() -> str | None:

@@ -21,9 +21,9 @@ ReadKind = Literal["file", "full", "incremental", "id listing"]
 class Table:
     """One raw table of a source.
 
-    `columns` are created in raw by every landing, even when nothing was delivered, so that staging always compiles; they
-    equal the columns that staging declares (a test holds the two together). Columns the source adds later are landed as
-    well. A delivery that lacks one of `key` is refused; one that lacks another column lands, and staging reports it.
+    `columns` are created in raw by every landing, even when nothing was delivered, so that staging always compiles;
+    they equal the columns that staging declares (a test holds the two together). Columns the source adds later are
+    landed as well. A delivery that lacks one of `key` is refused; one that lacks another column lands, and staging reports it.
     """
 
     name: str
@@ -48,16 +48,16 @@ class LakeFile:
     """Column names seen in the file, in its order."""
     read_kind: ReadKind = "file"
     version: str | None = None
-    """What the source calls the state this was read in (Socrata's `rowsUpdatedAt`), for the next run to compare with; null
-    where the source has no such word. Lands as `landed_files.version`."""
+    """What the source calls the state this was read in (Socrata's `rowsUpdatedAt`), for the next run to compare with;
+    null where the source has no such word. Lands as `landed_files.version`."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """New rows of one raw table.
 
-    `query` is one DuckDB SELECT over local copies of `files`. It yields exactly `columns`, each VARCHAR with the text that
-    was sent, then `_source_file` (the lake key) and `_source_row` (BIGINT, 1-based position in that file).
+    `query` is one DuckDB SELECT over local copies of `files`. It yields exactly `columns`, each VARCHAR with the text
+    that was sent, then `_source_file` (the lake key) and `_source_row` (BIGINT, 1-based position in that file).
     """
 
     table: str
@@ -68,8 +68,8 @@ class Batch:
     """The same query over some of `files` only. When the whole query fails, landing asks it file by file, and only the
     files that fail are rejected; without it they all are."""
     ordered: bool = True
-    """Whether `_source_row` counts rows in the order DuckDB reads them (`row_number() over ()`). A query that takes it from
-    positions inside a value (`generate_subscripts`) says False: read in any order, landing costs an eighth less."""
+    """Whether `_source_row` counts rows in the order DuckDB reads them (`row_number() over ()`). A query that takes it
+    from positions inside a value (`generate_subscripts`) says False: read in any order, landing costs an eighth less."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +111,8 @@ class Run(Protocol):
     until: date | None
     params: Mapping[str, str]
     scratch: Path
-    """A folder of this run on the local disk, for copies that DuckDB reads (unpacked, or rewritten to keep every digit).
-    It lives until the run's load is over, then goes."""
+    """A folder of this run on the local disk, for copies that DuckDB reads (unpacked, or rewritten to keep every
+    digit). It lives until the run's load is over, then goes."""
 
     def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
         """Puts verbatim bytes (or a local file, which is moved) into the lake; the same content is stored once."""
@@ -151,7 +151,7 @@ class Source:
     cadence: Cadence
     licence: str
     settings: tuple[str, ...]
-    """Environment variables that point to it; none set means the source is not configured and `land all` passes it by."""
+    """Environment variables that point to it. With none set it is not configured, and `land all` passes it by."""
     read: Callable[[Run], Iterable[Batch | Problem | Unchanged]]
     quirks: tuple[str, ...] = field(default=())
 
