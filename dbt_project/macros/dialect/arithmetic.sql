@@ -31,7 +31,7 @@
 
 {% macro duckdb__share(amount, part, whole, precision, scale) -%}
     cast(cast(
-        sign({{ amount }}) * ((2 * cast(abs({{ amount }}) * {{ 10 ** scale }} as hugeint) * {{ part }} + {{ whole }}) // nullif(2 * {{ whole }}, 0))
+        sign({{ amount }}) * ((2 * cast(abs(cast({{ amount }} as decimal(38, {{ scale }}))) * {{ 10 ** scale }} as hugeint) * {{ part }} + {{ whole }}) // nullif(2 * {{ whole }}, 0))
         as decimal(37, 0)) * {{ one_at(scale) }} as decimal({{ precision }}, {{ scale }}))
 {%- endmacro %}
 

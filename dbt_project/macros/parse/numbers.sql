@@ -6,7 +6,7 @@
 {% macro number_pattern(shape) %}
     {%- set plain = '(?:[0-9]+[.]?[0-9]*|[.][0-9]+)' -%}
     {%- set grouped = '[0-9]{1,3}(?:,[0-9]{3})+(?:[.][0-9]+)?' -%}
-    {%- set scientific = '[0-9](?:[.][0-9]{0,16})?[eE](?:-0?[1-9]|[+]?(?:0?[0-9]|1[0-2]))' -%}
+    {%- set scientific = '[0-9](?:[.][0-9]{0,16})?[eE](?:-0?[0-9]|[+]?(?:0?[0-9]|1[0-2]))' -%}
     {%- set whole = '(?:[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+)(?:[.]0*)?' -%}
     {%- set space = '[ \\t\\n\\v\\f\\r]*' -%}
     {{ return('^' ~ space ~ '[+-]?' ~ {'plain': plain, 'grouped': grouped, 'scientific': scientific, 'whole': whole}[shape] ~ space ~ '$') }}

@@ -13,8 +13,9 @@
 {# As above without the calendar. #}
 {% macro day_pattern() %}{{ return('[0-9]{4}-[0-9]{2}-[0-9]{2}') }}{% endmacro %}
 
-{% macro time_pattern() %}{{ return('(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)?') }}{% endmacro %}
+{% macro time_pattern(seconds='?') %}{{ return('(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)' ~ seconds) }}{% endmacro %}
 
+{# DuckDB casts no offset that follows minutes: with an offset, seconds must be there. #}
 {% macro offset_pattern() %}{{ return('(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)') }}{% endmacro %}
 
 
@@ -57,7 +58,7 @@
             then {{ local_to_utc('try_cast(' ~ text ~ ' as timestamp)', zone) }}
         when regexp_full_match({{ trimmed(text) }}, '{{ naive }}') and {{ trimmed(text) }} >= '0001'
             then {{ local_to_utc('try_cast(' ~ trimmed(text) ~ ' as timestamp)', zone) }}
-        when regexp_full_match({{ trimmed(text) }}, '{{ day_pattern() }}[T ]{{ time_pattern() }}{{ offset_pattern() }}') and {{ trimmed(text) }} >= '0001'
+        when regexp_full_match({{ trimmed(text) }}, '{{ day_pattern() }}[T ]{{ time_pattern(seconds='') }}{{ offset_pattern() }}') and {{ trimmed(text) }} >= '0001'
             then make_timestamp(epoch_us(try_cast({{ trimmed(text) }} as timestamp with time zone)))
     end
 {%- endmacro %}
@@ -76,7 +77,7 @@
             then cast({{ text }} as timestamp with time zone) at time zone 'UTC'
         when {{ trimmed(text) }} ~ '^{{ naive }}$' and {{ trimmed(text) }} >= '0001'
             then {{ local_to_utc('cast(' ~ trimmed(text) ~ ' as timestamp)', zone) }}
-        when {{ trimmed(text) }} ~ '^{{ date_pattern() }}[T ]{{ time_pattern() }}{{ offset_pattern() }}$' and {{ trimmed(text) }} >= '0001'
+        when {{ trimmed(text) }} ~ '^{{ date_pattern() }}[T ]{{ time_pattern(seconds='') }}{{ offset_pattern() }}$' and {{ trimmed(text) }} >= '0001'
             then cast({{ trimmed(text) }} as timestamp with time zone) at time zone 'UTC'
     end
 {%- endmacro %}

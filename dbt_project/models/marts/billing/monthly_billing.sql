@@ -96,7 +96,9 @@ entries as (
         1 as bill_shares,
         case when is_estimated then 1 else 0 end as estimated_bills,
         case when is_estimated is null then 1 else 0 end as unread_bills,
-        {{ (units.values() | list + amounts) | join(',\n        ') }}
+        {%- for column in units.values() | list + amounts %}
+        {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from bills
     union all
     select
@@ -108,7 +110,9 @@ entries as (
         1 as bill_shares,
         0 as estimated_bills,
         0 as unread_bills,
-        {{ (units.values() | list + amounts) | join(',\n        ') }}
+        {%- for column in units.values() | list + amounts %}
+        {{ column }}{{ ',' if not loop.last }}
+        {%- endfor %}
     from earlier_shares
     union all
     select

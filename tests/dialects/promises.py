@@ -1,0 +1,83 @@
+"""The macro calls that the tests of this room ask, and what each must give. dbt renders all of them in one go."""
+
+# ruff: noqa: DTZ001 -- instants in the warehouse are UTC and bear no zone
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+PARSES = {
+    "text": "parse_text('input')",
+    "integer": "parse_integer('input')",
+    "decimal": "parse_decimal('input', 18, 6)",
+    "money": "parse_decimal('input', 9, 2)",
+    "date": "parse_date('input')",
+    "instant": "parse_timestamp('input')",
+    "london": "parse_timestamp('input', 'Europe/London')",
+    "winnipeg": "parse_timestamp('input', 'America/Winnipeg')",
+    "day_or_instant": "parse_timestamp('input', 'UTC', true)",
+    "boolean": "parse_boolean('input')",
+    "says_something": "says_something('input')",
+}
+"""Each parses the column `input`."""
+
+STAMP = "cast('{}' as timestamp)"
+
+
+def instant(text: str) -> str:
+    return f'"{STAMP.format(text)}"'
+
+
+SCALARS: dict[str, tuple[str, Any]] = {
+    # A London summer evening belongs to the next local day; the winter one does not.
+    "summer": (f"local_date({instant('2021-07-01 23:30:00')}, 'Europe/London')", date(2021, 7, 2)),
+    "winter": (f"local_date({instant('2021-01-01 23:30:00')}, 'Europe/London')", date(2021, 1, 1)),
+    "repeated_hour_first": (
+        f"utc_to_local({instant('2021-10-31 00:30:00')}, 'Europe/London')", datetime(2021, 10, 31, 1, 30),
+    ),
+    "repeated_hour_second": (
+        f"utc_to_local({instant('2021-10-31 01:30:00')}, 'Europe/London')", datetime(2021, 10, 31, 1, 30),
+    ),
+    "utc_of_utc": (f"local_to_utc({instant('2021-03-28 01:30:00')}, 'UTC')", datetime(2021, 3, 28, 1, 30)),
+    "utc_of_skipped_hour": (f"local_to_utc({instant('2021-03-28 01:30:00')}, 'Europe/London')", None),
+    "days": ("days_between(\"'2020-02-01'\", \"'2020-03-01'\")", 29),
+    "days_back": ("days_between(\"'2020-03-01'\", \"'2020-02-28'\")", -2),
+    "day_after": ("add_days(\"'2021-02-28'\", 1)", date(2021, 3, 1)),
+    "day_before": ("add_days(\"'2021-03-01'\", -1)", date(2021, 2, 28)),
+    "month": ("month_of(\"'2021-12-31'\")", date(2021, 12, 1)),
+    "next_month": ("month_after(\"cast('2021-12-01' as date)\")", date(2022, 1, 1)),
+    "seconds": (
+        f"seconds_between({instant('2021-01-01 00:00:00')}, {instant('2021-01-01 00:02:00.500001')})",
+        Decimal("120.500001"),
+    ),
+    # 7 / 2 is 3.5, a tie goes away from zero, nothing is divided by zero.
+    "half": ("ratio('7', '2', 1)", Decimal("3.5")),
+    "tie": ("ratio('1', '8', 2)", Decimal("0.13")),
+    "negative_tie": ("ratio('-1', '8', 2)", Decimal("-0.13")),
+    "no_tie_for_a_double": ("ratio('1.005', '1', 2)", Decimal("1.01")),
+    "third": ("ratio('2', '3', 6)", Decimal("0.666667")),
+    "negative_denominator": ("ratio('2', '-3', 6)", Decimal("-0.666667")),
+    "large": ("ratio('1234567890123456789', '1', 0)", Decimal("1234567890123456789")),
+    "by_zero": ("ratio('1', '0', 6)", None),
+    "of_null": ("ratio('null', '2', 6)", None),
+    "share_tie": ("share(\"cast(0.01 as numeric(18, 2))\", '1', '2', 18, 2)", Decimal("0.01")),
+    "share_negative_tie": ("share(\"cast(-0.01 as numeric(18, 2))\", '1', '2', 18, 2)", Decimal("-0.01")),
+    "share_below_tie": ("share(\"cast(0.05 as numeric(18, 2))\", '13', '31', 18, 2)", Decimal("0.02")),
+    "share_of_units": ("share(\"cast(0.000001 as numeric(18, 6))\", '15', '31', 18, 6)", Decimal("0.000000")),
+    "share_of_much": (
+        "share(\"cast(9999999999999999.99 as numeric(18, 2))\", '1', '400', 18, 2)", Decimal("25000000000000.00"),
+    ),
+    "share_of_null": ("share(\"cast(null as numeric(18, 2))\", '1', '2', 18, 2)", None),
+    "md5": ("md5_text(\"'007'\")", "9e94b15ed312fa42232fd87a55db0d39"),
+    "trimmed": ("trimmed(\"' a' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)\")", "a"),
+    "not_trimmed": ("trimmed('chr(160)')", "\u00a0"),
+}  # fmt: skip
+"""Macro call and value."""
+
+QUERIES = {
+    "half_hours": "select * from ({{ instants(\"'2021-01-01'\", \"'2021-01-02'\", '30 minutes') }}) as i order by 1",
+    "split": "select unnest({{ split_text(\"'a|b||c'\", \"'|'\") }}) as item",
+    "listed": 'select unnest({{ json_list(\'list\') }}) as item from (select \'["a", "b, c", "\u00e9"]\' as list) as t',
+    "by_bytes": "select t from (values ('b'), ('B'), ('a'), ('_'), ('\u00e9')) as v (t) order by {{ by_bytes('t') }}",
+}
