@@ -22,8 +22,8 @@ class Table:
     """One raw table of a source.
 
     `columns` are created in raw by every landing, even when nothing was delivered, so that staging always compiles;
-    they equal the columns that staging declares (a test holds the two together). Columns the source adds later are
-    landed as well. A delivery that lacks one of `key` is refused; one that lacks another column lands, and staging reports it.
+    they equal the columns that staging declares (a test holds the two together). Columns the source adds later land as
+    well. A delivery that lacks one of `key` is refused; one that lacks another column lands, and staging reports it.
     """
 
     name: str
@@ -69,7 +69,7 @@ class Batch:
     files that fail are rejected; without it they all are."""
     ordered: bool = True
     """Whether `_source_row` counts rows in the order DuckDB reads them (`row_number() over ()`). A query that takes it
-    from positions inside a value (`generate_subscripts`) says False: read in any order, landing costs an eighth less."""
+    from positions inside a value (`generate_subscripts`) says False: read in any order, landing costs less."""
 
 
 @dataclass(frozen=True)
