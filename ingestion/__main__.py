@@ -18,6 +18,7 @@ from rich.table import Table
 from ingestion import registry
 from ingestion.errors import EXIT_FAILED, ConfigurationError, LandingError
 from ingestion.settings import LandingSettings, read
+from ingestion.warehouse import brief
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
@@ -99,6 +100,11 @@ def main() -> int:
     except LandingError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    except Exception as error:
+        logging.debug("unexpected", exc_info=True)
+        advice = "set LOG_LEVEL=DEBUG for the traceback"
+        print(f"INTERNAL_ERROR: {type(error).__name__}: {brief(error)} ({advice})", file=sys.stderr)
+        return EXIT_FAILED
     return 0
 
 

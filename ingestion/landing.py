@@ -25,11 +25,11 @@ from ingestion.crash import crash_point
 from ingestion.errors import LandingError, WarehouseError
 from ingestion.lake import Lake
 from ingestion.locking import Check, locked_warehouse
-from ingestion.packages import Packages, Part, PartFailed
+from ingestion.packages import Packages, Part, PartFailed, warehouse_id
 from ingestion.report import Outcome, Report
 from ingestion.settings import ROOT, LandingSettings, read
 from ingestion.source import Batch, LakeFile, Problem, Source, SourceError, StoredFile, Unchanged
-from ingestion.warehouse import RAW, Warehouse, columns, literal
+from ingestion.warehouse import RAW, Warehouse, brief, columns, literal
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,10 @@ def land(sources: Sequence[Source], options: Options, report: Report) -> list[Ou
     written, a setting is wrong. What a single source or file cannot do is a problem in its outcome instead.
     """
     settings = read(LandingSettings)
-    with locked_warehouse(options.wait) as (warehouse, still_locked), _scratch(settings.data) as scratch:
+    with (
+        locked_warehouse(options.wait) as (warehouse, still_locked),
+        _scratch(settings.data / "run" / warehouse_id(warehouse)) as scratch,
+    ):
         landing = Landing(settings, warehouse, still_locked, scratch, options, report)
         outcomes = landing.start(sources)
         for source, outcome in zip(sources, outcomes, strict=True):
@@ -62,10 +65,9 @@ def land(sources: Sequence[Source], options: Options, report: Report) -> list[Ou
 
 
 @contextmanager
-def _scratch(data: Path) -> Iterator[Path]:
-    """A folder for this run's files, private to the user; those of killed runs are removed with it."""
-    data.mkdir(parents=True, exist_ok=True)
-    folder = data / "run"
+def _scratch(folder: Path) -> Iterator[Path]:
+    """The folder for this run's files, private to the user; what a killed run left in it is removed."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)
     try:
@@ -167,6 +169,10 @@ class Landing:
             rows = self._pseudonyms(source)
         except LandingError as error:
             outcome.problems.append(Problem(error.code, error.message))
+            self._recover()
+        except Exception as error:
+            log.debug("landing %s", source.name, exc_info=True)
+            outcome.problems.append(Problem("INTERNAL_LANDING", f"{type(error).__name__}: {brief(error)}"))
             self._recover()
         finally:
             shutil.rmtree(self.scratch / "source", ignore_errors=True)

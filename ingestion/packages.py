@@ -74,13 +74,18 @@ def configure_dlt(home: Path) -> None:
     os.environ.setdefault("RUNTIME__LOG_LEVEL", "CRITICAL")
 
 
+def warehouse_id(warehouse: Warehouse) -> str:
+    """A folder name for what belongs to one database and must not meet another's."""
+    return sha256(warehouse.identity.encode()).hexdigest()[:12]
+
+
 class Packages:
     """Loads packages into one warehouse. `home` keeps dlt's files, `scratch` those of this run."""
 
     def __init__(self, warehouse: Warehouse, home: Path, scratch: Path) -> None:
         self.warehouse, self.scratch = warehouse, scratch
         # A folder of its own per database: a package made for one can never be loaded into another.
-        self.home = home / sha256(warehouse.identity.encode()).hexdigest()[:12]
+        self.home = home / warehouse_id(warehouse)
         configure_dlt(self.home)
         self.parts: list[Part] = []
         self.failed: Exception | None = None

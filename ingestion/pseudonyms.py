@@ -12,6 +12,7 @@ import hmac
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,9 @@ def load_key(settings: LandingSettings) -> Key:
         stream.write(secrets.token_hex(32) + "\n")
         stream.flush()
         os.fsync(stream.fileno())
-    temporary.replace(path)
+    with suppress(FileExistsError):
+        path.hardlink_to(temporary)  # of two first runs at once, one makes the key and both use it
+    temporary.unlink()
     return Key(_secret(path.read_text(encoding="utf-8"), str(path)), made_at=path)
 
 

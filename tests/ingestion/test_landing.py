@@ -241,7 +241,7 @@ def test_nothing_is_left_in_the_working_folders(house: House) -> None:
     house.deliver("a", THREE)
     house.land()
     data = house.folder.parent / "data"
-    assert not (data / "run").exists()
+    assert list((data / "run").iterdir()) == []
     assert [path for path in (data / "dlt").rglob("*") if path.is_file()] == []
 
 
