@@ -47,7 +47,9 @@ $(READY): uv.lock pyproject.toml
 	touch $(READY)
 
 run: setup ## Do the whole job: sample world, ingest, build, publish, summary
+	@printf '\nLanding what is new\n'
 	@$(MAKE) ingest
+	@printf '\n'
 	@$(MAKE) build
 	@python -m publishing summary
 

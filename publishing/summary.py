@@ -28,14 +28,16 @@ def show(console: Console) -> None:
         columns = copy.columns()
         ((built_at,),) = copy.rows(f"select built_at from {copy.publication}")
         console.print()
-        console.rule("[bold]Meterhouse", align="left")
+        console.print(f"[bold]Meterhouse[/bold] {'─' * 69}", highlight=False)
         console.print(f"Built {built_at:%Y-%m-%d %H:%M:%S} UTC, published to {copy.where}\n", highlight=False)
         _section(console, "What landed", _landed(copy))
         _section(console, "What you can ask", _marts(copy, columns))
         console.print("[bold]What the ledgers found[/bold]")
         for mark, finding in _findings(copy):
             console.print(f"  {mark} {finding}", highlight=False)
-        console.print("\n[bold]Where to look next[/bold]")
+        console.print(
+            "\n[bold]Where to look next[/bold], with the environment active: . .venv/bin/activate", highlight=False
+        )
         for command, purpose in _next_steps(copy):
             console.print(f"  [cyan]{command}[/cyan]", highlight=False, soft_wrap=True)
             console.print(f"      {purpose}", highlight=False)
@@ -43,12 +45,12 @@ def show(console: Console) -> None:
 
 def _section(console: Console, title: str, table: Table) -> None:
     console.print(f"[bold]{title}[/bold]")
-    console.print(Padding(table, (0, 0, 1, 2)))
+    console.print(Padding(table, (0, 0, 1, 2), expand=False))
 
 
 def _table(*columns: str) -> Table:
     """Aligned columns and no lines; a name that starts with > is for numbers."""
-    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 3, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for name in columns:
         table.add_column(name.lstrip(">"), justify="right" if name.startswith(">") else "left", no_wrap=True)
     return table
@@ -108,14 +110,16 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
     if faults:
         yield "[red]✗[/red]", f"{faults} of {hops} balances do not add up: select * from {conservation}"
     else:
-        yield fine, f"every row, kWh and dollar accounted for: {hops} balances from raw to marts, nothing unexplained"
+        measures = copy.rows(f"select distinct measure from {conservation} order by measure desc")
+        counted = " and ".join({"rows": "row", "CAD": "dollar"}.get(name, name) for (name,) in measures)
+        yield fine, f"every {counted} accounted for: {hops} balances from the files to the marts, nothing unexplained"
     for source, kwh in copy.rows(
         f"""
         select source, max(unmapped) from {conservation}
         where measure = 'kWh' group by source having max(unmapped) > 0 order by source
         """
     ):
-        yield look, f"{_quantity(kwh)} kWh of {source} have no agreement; they stand under 'unmapped', in every total"
+        yield look, f"{_quantity(kwh)} kWh have no agreement ({source}): they are in every total, under 'unmapped'"
     for source, hop, rows, superseded, rejected in copy.rows(
         f"""
         select source, hop, amount_in, superseded, rejected from {conservation}
