@@ -8,34 +8,38 @@
 }}
 
 -- Both sides of the first hop, added up once per load: raw and the versions only ever grow by loads. The raw side reads
--- the text by a pattern of its own, not by the parse macro: a ledger that used the same parser would agree with its faults.
+-- each distinct text once and by a pattern of its own, not by the parse macro: a ledger that used the same parser would
+-- agree with its faults.
 
 {% set watermark = load_watermark(this, '_dlt_load_id') or "''" %}
 {% set white_space = "chr(9) || chr(10) || chr(11) || chr(12) || chr(13)" %}
-{% set quantity = "trim(translate(raw_readings.quantity_text, " ~ white_space ~ ", '     '))" %}
+{% set quantity = "trim(translate(raw_texts.quantity_text, " ~ white_space ~ ", '     '))" %}
 
 with
 
-raw_readings as (
+raw_texts as (
 
     select
         meter_readings._dlt_load_id,
-        coalesce(meter_readings.consumption_delta, meter_readings.consumption) as quantity_text
+        coalesce(meter_readings.consumption_delta, meter_readings.consumption) as quantity_text,
+        count(*) as raw_rows
     from {{ source('smart_meters', 'meter_readings') }} as meter_readings
     where meter_readings._dlt_load_id in ({{ completed_loads() }})
         {% if is_incremental() -%}
         and meter_readings._dlt_load_id > {{ watermark }}
         {%- endif %}
+    group by
+        meter_readings._dlt_load_id,
+        coalesce(meter_readings.consumption_delta, meter_readings.consumption)
 
 ),
 
 raw_quantities as (
 
     select
-        raw_readings._dlt_load_id,
+        raw_texts._dlt_load_id,
+        raw_texts.raw_rows,
         case
-            when raw_readings.quantity_text similar to '[0-9]{1,12}[.][0-9]{1,20}'
-                then cast(raw_readings.quantity_text as numeric(38, 6))
             when {{ quantity }} similar to '[-+]?([0-9]{1,30}[.]?[0-9]*|[.][0-9]+)'
                 then cast({{ quantity }} as numeric(38, 6))
             when {{ quantity }} similar to '[-+]?[0-9]{1,3}(,[0-9]{3}){1,9}([.][0-9]+)?'
@@ -43,7 +47,7 @@ raw_quantities as (
             when {{ quantity }} similar to '[-+]?[0-9]([.][0-9]{0,16})?[eE]([-]0?[1-9]|[+]?(0?[0-9]|1[0-2]))'
                 then cast(cast({{ quantity }} as double precision) as numeric(38, 6))
         end as quantity_kwh
-    from raw_readings
+    from raw_texts
 
 ),
 
@@ -60,8 +64,9 @@ raw_totals as (
 
     select
         raw_quantities._dlt_load_id,
-        count(*) as raw_rows,
-        sum(raw_quantities.quantity_kwh) filter (where abs(raw_quantities.quantity_kwh) < 1000000000000) as raw_kwh
+        cast(sum(raw_quantities.raw_rows) as bigint) as raw_rows,
+        sum(raw_quantities.raw_rows * raw_quantities.quantity_kwh)
+            filter (where abs(raw_quantities.quantity_kwh) < 1000000000000) as raw_kwh
     from raw_quantities
     group by raw_quantities._dlt_load_id
 

@@ -19,27 +19,28 @@ with
 
 versions as (
 
-    select
-        int_meter_reading_versions.*,
-        cast(int_meter_reading_versions.starts_at as date) as utc_date,
-        cast(1 as bigint) << cast(
-            2 * extract(hour from int_meter_reading_versions.starts_at)
-            + case when extract(minute from int_meter_reading_versions.starts_at) >= 30 then 1 else 0 end
-            as integer
-        ) as half_hour_bit
-    from {{ ref('int_meter_reading_versions') }} as int_meter_reading_versions
-    where int_meter_reading_versions.rejected_reason is null
+    select * from {{ ref('int_meter_reading_versions') }}
+    where rejected_reason is null
+
+),
+
+arrived_versions as (
+
+    select * from {{ ref('int_meter_reading_versions') }}
+    {% if is_incremental() -%}
+    where _dlt_load_id > {{ watermark }}
+    {%- endif %}
 
 ),
 
 arrived_loads as (
 
-    select int_meter_reading_versions._dlt_load_id
-    from {{ ref('int_meter_reading_versions') }} as int_meter_reading_versions
+    select all_arrived._dlt_load_id
+    from {{ ref('int_meter_reading_versions') }} as all_arrived
     {% if is_incremental() -%}
-    where int_meter_reading_versions._dlt_load_id > {{ watermark }}
+    where all_arrived._dlt_load_id > {{ watermark }}
     {%- endif %}
-    group by int_meter_reading_versions._dlt_load_id
+    group by all_arrived._dlt_load_id
 
 ),
 
@@ -47,13 +48,13 @@ arrived_loads as (
 arrived_keys as (
 
     select
-        versions.meterpoint_id,
-        versions.starts_at
-    from versions
-    where versions._dlt_load_id > {{ watermark }}
+        arrived_versions.meterpoint_id,
+        arrived_versions.starts_at
+    from arrived_versions
+    where arrived_versions.rejected_reason is null
     group by
-        versions.meterpoint_id,
-        versions.starts_at
+        arrived_versions.meterpoint_id,
+        arrived_versions.starts_at
 
 ),
 
@@ -68,16 +69,31 @@ touched_versions as (
 ),
 
 {%- else -%}
+half_hour_bits as (
+
+    select
+        arrived_versions.meterpoint_id,
+        cast(arrived_versions.starts_at as date) as utc_date,
+        cast(1 as bigint) << cast(
+            2 * extract(hour from arrived_versions.starts_at)
+            + case when extract(minute from arrived_versions.starts_at) >= 30 then 1 else 0 end
+            as integer
+        ) as half_hour_bit
+    from arrived_versions
+    where arrived_versions.rejected_reason is null
+
+),
+
 crowded_days as (
 
     select
-        versions.meterpoint_id,
-        versions.utc_date
-    from versions
+        half_hour_bits.meterpoint_id,
+        half_hour_bits.utc_date
+    from half_hour_bits
     group by
-        versions.meterpoint_id,
-        versions.utc_date
-    having sum(versions.half_hour_bit) > bit_or(versions.half_hour_bit)
+        half_hour_bits.meterpoint_id,
+        half_hour_bits.utc_date
+    having sum(half_hour_bits.half_hour_bit) > bit_or(half_hour_bits.half_hour_bit)
 
 ),
 
@@ -86,7 +102,7 @@ touched_versions as (
     select versions.*
     from versions
     inner join crowded_days
-        on versions.utc_date = crowded_days.utc_date
+        on cast(versions.starts_at as date) = crowded_days.utc_date
         and versions.meterpoint_id = crowded_days.meterpoint_id
 
 ),

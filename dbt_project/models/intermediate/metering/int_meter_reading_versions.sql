@@ -32,7 +32,7 @@ select
         when readings.starts_at is null then 'no_instant'
         when readings.consumption_kwh is null then 'no_quantity'
     end as rejected_reason,
-    readings.consumption_kwh,
+    cast(readings.consumption_kwh as numeric(18, 6)) as consumption_kwh,
     readings.starts_at,
     readings.ends_at,
     readings._source_file,

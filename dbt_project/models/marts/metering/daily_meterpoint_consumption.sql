@@ -10,7 +10,8 @@
 }}
 
 -- A meter's day is written anew when one of its readings changed since the last run. Agreements are matched by local date,
--- so a meter has one agreement, or none, for the whole of a day.
+-- so a meter has one agreement, or none, for the whole of a day. Readings are named twice on purpose: a CTE used twice
+-- would be written out in full, history and all.
 
 {% set watermark = load_watermark(this, '_changed_load_id') or "''" %}
 
@@ -26,13 +27,13 @@ readings as (
 changed_days as (
 
     select
-        readings.meterpoint_id,
-        readings.local_date
-    from readings
-    where readings._changed_load_id > {{ watermark }}
+        changed.meterpoint_id,
+        changed.local_date
+    from {{ ref('fct_meter_readings') }} as changed
+    where changed._changed_load_id > {{ watermark }}
     group by
-        readings.meterpoint_id,
-        readings.local_date
+        changed.meterpoint_id,
+        changed.local_date
 
 ),
 

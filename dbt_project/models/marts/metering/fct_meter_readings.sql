@@ -74,13 +74,11 @@ standing_versions as (
 
     select versions.*
     from versions
-    where not exists (
-        select 1
-        from supersessions
-        where supersessions._source_row = versions._source_row
-            and supersessions._source_file = versions._source_file
-            and supersessions._dlt_load_id = versions._dlt_load_id
-    )
+    left join supersessions
+        on versions._source_row = supersessions._source_row
+        and versions._source_file = supersessions._source_file
+        and versions._dlt_load_id = supersessions._dlt_load_id
+    where supersessions._source_row is null
 
 ),
 
@@ -98,8 +96,6 @@ located_readings as (
             half_hours.ends_at,
             {{ dbt.dateadd('minute', 30, 'standing_versions.starts_at') }}
         ) as ends_at,
-        standing_versions._source_file,
-        standing_versions._source_row,
         standing_versions._dlt_load_id
     from standing_versions
     left join half_hours on standing_versions.starts_at = half_hours.starts_at
@@ -119,9 +115,6 @@ arrived_readings as (
         located_readings.local_date,
         located_readings.starts_at,
         located_readings.ends_at,
-        located_readings._source_file,
-        located_readings._source_row,
-        located_readings._dlt_load_id,
         greatest(
             located_readings._dlt_load_id,
             coalesce(changed_meters.agreement_load_id, located_readings._dlt_load_id)
@@ -148,9 +141,6 @@ remapped_readings as (
         stored.local_date,
         stored.starts_at,
         stored.ends_at,
-        stored._source_file,
-        stored._source_row,
-        stored._dlt_load_id,
         changed_meters.agreement_load_id as _changed_load_id
     from {{ this }} as stored
     inner join changed_meters
@@ -161,16 +151,14 @@ remapped_readings as (
         on stored.meterpoint_id = segments.meterpoint_id
         and stored.local_date >= segments.effective_from
         and stored.local_date < segments.effective_until
-    where (
-        stored.has_agreement <> (segments.meterpoint_id is not null)
-        or stored.agreement_id is distinct from segments.agreement_id
-        or stored.product_id is distinct from segments.product_id
-    )
-        and not exists (
-            select 1
-            from arrived_readings
-            where arrived_readings.meterpoint_id = stored.meterpoint_id
-                and arrived_readings.starts_at = stored.starts_at
+    left join arrived_readings
+        on stored.meterpoint_id = arrived_readings.meterpoint_id
+        and stored.starts_at = arrived_readings.starts_at
+    where arrived_readings.meterpoint_id is null
+        and (
+            stored.has_agreement <> (segments.meterpoint_id is not null)
+            or stored.agreement_id is distinct from segments.agreement_id
+            or stored.product_id is distinct from segments.product_id
         )
 
 )

@@ -1,0 +1,48 @@
+"""Deliveries in any order and in any loads: what the marts say depends on the deliveries alone."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import duckdb_warehouse
+from tests.metering.raw_meters import Load, Reading, create_raw, dbt, land, marts
+from tests.metering.story import M1_FIXED, M1_FLEXIBLE, M2_LONG, METERPOINTS, PRODUCTS, half_hours
+
+
+def deliveries() -> dict[str, list[Reading]]:
+    """Twelve files without restatements: days around clock changes, a hole, a reading off the grid and its copy."""
+    files = {f"m1-{day}.json": half_hours("m1", f"2021-03-{day} 00:00", 48, f"0.{day}") for day in range(26, 31)}
+    files |= {f"m2-{day}.json": half_hours("m2", f"2021-10-{day} 00:00", 48, f"0.{day}") for day in range(28, 32)}
+    files["m2-hole.json"] = half_hours("m2", "2021-10-27 00:00", 7, "1") + half_hours("m2", "2021-10-27 09:00", 9, "1")
+    files["m3-off.json"] = [("m3", "2021-03-28 00:59:59", "0.75"), ("m3", "2021-03-28 00:59:59", "0.75")]
+    files["m3-bad.json"] = [("m3", "2021-02-30 00:00:00", "1"), ("m3", "2021-03-29 00:00:00", "")]
+    return files
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_shuffled_incremental_builds_equal_one_build_of_everything(seed: int, tmp_path: Path) -> None:
+    order = random.Random(seed)
+    files = list(deliveries().items())
+    order.shuffle(files)
+    cuts = sorted(order.sample(range(1, len(files)), 2))
+    loads = [dict(files[start:end]) for start, end in zip([0, *cuts], [*cuts, len(files)], strict=True)]
+
+    warehouse = duckdb_warehouse(tmp_path)
+    create_raw(warehouse)
+    reference = Load(agreements=[M1_FIXED, M1_FLEXIBLE, M2_LONG], products=PRODUCTS, meterpoints=METERPOINTS)
+    land(warehouse, 1, reference)
+    for number, readings in enumerate(loads, 2):
+        land(warehouse, number, Load(readings=readings))
+        dbt(warehouse, tmp_path, "run")
+    told = marts(warehouse)
+    dbt(warehouse, tmp_path, "run", "--full-refresh")
+    assert marts(warehouse) == told
+
+    # 5 x 48 readings of m1, 4 x 48 + 16 of m2, one of m3 off the grid; the copy and two bad ones are no readings.
+    total = 48 * sum(range(26, 31)) * 10 + 48 * sum(range(28, 32)) * 10 + 16 * 1000 + 750
+    assert warehouse.query(
+        "select count(*), cast(sum(consumption_kwh) * 1000 as bigint) from marts.fct_meter_readings"
+    ) == [(5 * 48 + 4 * 48 + 16 + 1, total)]
