@@ -15,7 +15,10 @@ newest_first as (
         town,
         row_number() over (
             partition by account_key
-            order by service_to_date desc nulls last, hydro_gas_id desc nulls last, {{ by_bytes('bill_id') }} desc nulls last
+            order by
+                service_to_date desc nulls last,
+                hydro_gas_id desc nulls last,
+                {{ by_bytes('bill_id') }} desc nulls last
         ) as bills_ago
     from bills
 

@@ -6,7 +6,12 @@
     'frp_refund_cad', 'city_tax_cad', 'gst_on_city_tax_cad', 'carbon_charge_cad', 'pst_cad', 'gst_cad', 'adjustment_cad',
     'amount_due_cad',
 ] %}
-{% set units = {'kWh': 'billing_units_kwh', 'm3': 'billing_units_m3', 'fixtures': 'billing_units_fixtures', 'unknown': 'billing_units_unknown'} %}
+{% set units = {
+    'kWh': 'billing_units_kwh',
+    'm3': 'billing_units_m3',
+    'fixtures': 'billing_units_fixtures',
+    'unknown': 'billing_units_unknown',
+} %}
 
 with
 
