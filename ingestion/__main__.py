@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Annotated
 
 import typer
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -63,13 +64,12 @@ def land(
 @app.command("list")
 def list_sources() -> None:
     """Show the sources, their tables, and whether they are configured."""
-    table = Table()
-    for name in ("source", "title", "tables", "cadence", "configured", "licence"):
-        table.add_column(name)
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
+    for name in ("source", "cadence", "configured", "tables"):
+        table.add_column(name, no_wrap=name in ("source", "tables"), overflow="fold")
     for source in registry.sources():
-        tables = ", ".join(table.name for table in source.tables)
-        configured = "yes" if registry.configured(source) else f"no ({source.settings[0]})" if source.settings else "no"
-        table.add_row(source.name, source.title, tables, source.cadence, configured, source.licence)
+        configured = "yes" if registry.configured(source) else f"no: set {' and '.join(source.settings)}"
+        table.add_row(source.name, source.cadence, configured, "\n".join(table.name for table in source.tables))
     Console().print(table)
 
 

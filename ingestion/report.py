@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -88,8 +89,8 @@ class Report:
     def summary(self, outcomes: Sequence[Outcome]) -> None:
         """A table of all sources, then every problem; says plainly when nothing was new."""
         if outcomes:
-            table = Table(title="Landed", title_justify="left", title_style="bold")
-            table.add_column("source")
+            table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)  # whole names within 80 columns
+            table.add_column("landed", no_wrap=True)
             for name in ("files", "unchanged", "rejected", "rows", "MB", "seconds"):
                 table.add_column(name, justify="right")
             table.add_column("status")

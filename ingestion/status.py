@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -30,7 +31,7 @@ def show(last: int) -> None:
     if not runs:
         console.print("Nothing has been landed yet: run `python -m ingestion land all`.")
         return
-    table = Table()
+    table = Table(box=SIMPLE, padding=(0, 1, 0, 0), pad_edge=False)
     for name in ("source", "started", "status", "files", "unchanged", "rejected", "rows", "problems", "message"):
         table.add_column(
             name, justify="right" if name in ("files", "unchanged", "rejected", "rows", "problems") else "left"

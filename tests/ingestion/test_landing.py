@@ -100,12 +100,14 @@ def test_a_missing_column_is_null_and_a_missing_key_is_refused(house: House) -> 
         (("x" * 51, "y"), "DATA_COLUMN_NAME"),
     ],
 )
-def test_column_names_that_cannot_be_told_apart_are_refused(house: House, extra: tuple[str, str], code: str) -> None:
-    house.deliver("bad", [("m1", "t1", "1", "a", "b")], (*READINGS, *extra))
-    house.deliver("good", [("m2", "t2", "2")])
-    outcome = house.land()
+def test_column_names_that_cannot_be_told_apart_are_refused(
+    duckdb_house: House, extra: tuple[str, str], code: str
+) -> None:
+    duckdb_house.deliver("bad", [("m1", "t1", "1", "a", "b")], (*READINGS, *extra))
+    duckdb_house.deliver("good", [("m2", "t2", "2")])
+    outcome = duckdb_house.land()
     assert [p.code for p in outcome.problems] == [code]
-    assert house.rows() == [("m2", "t2", "2")]
+    assert duckdb_house.rows() == [("m2", "t2", "2")]
 
 
 def test_one_malformed_file_fails_alone(house: House) -> None:
