@@ -46,7 +46,7 @@ def measured(
     way: str, command: Sequence[str], *, rows: int, env: Mapping[str, str], log: Path, server_pid: int | None = None
 ) -> Figure:
     """One run of `command`. Raises `WayFailed` when it exits non-zero."""
-    before = server_cpu_s(server_pid)
+    before, idle = server_cpu_s(server_pid), len(_children(server_pid))
     started = time.perf_counter()
     with log.open("w+b") as output:
         child = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env={**os.environ, **env})
@@ -57,6 +57,9 @@ def measured(
         text = output.read().decode(errors="backslashreplace")
     if child.returncode != 0:
         raise WayFailed(f"{way}: exit {child.returncode}\n{text[-4000:]}")
+    deadline = time.monotonic() + 10
+    while len(_children(server_pid)) > idle and time.monotonic() < deadline:
+        time.sleep(0.05)  # a backend that is still ending has not handed its CPU to the postmaster's account
     cpu_s = usage.ru_utime + usage.ru_stime + server_cpu_s(server_pid) - before
     # Linux reports kilobytes, macOS bytes.
     peak_mb = usage.ru_maxrss / (1e6 if sys.platform == "darwin" else 1e3)
@@ -71,10 +74,16 @@ def server_cpu_s(postmaster: int | None) -> float:
     if postmaster is None or not Path("/proc/self/stat").exists():
         return 0.0
     ticks = _ticks(postmaster, with_finished_children=True)
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and _parent(int(entry.name)) == postmaster:
-            ticks += _ticks(int(entry.name), with_finished_children=False)
+    ticks += sum(_ticks(child, with_finished_children=False) for child in _children(postmaster))
     return ticks / _TICKS_PER_SECOND
+
+
+def _children(pid: int | None) -> list[int]:
+    if pid is None or not Path("/proc/self/stat").exists():
+        return []
+    return [
+        int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and _parent(int(entry.name)) == pid
+    ]
 
 
 def _stat(pid: int) -> list[str]:
