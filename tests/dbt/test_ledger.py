@@ -68,10 +68,12 @@ def test_history_knows_how_each_run_ended(built: Built) -> None:
     }
     assert found == {
         ("run-1", "partial", "DATA_JSON_SYNTAX", Decimal("90.250000"), 5, 1),
-        # Killed: it never finished, and a later run began.
+        # Killed: it never finished, and a later landing began.
         ("run-2", "abandoned", None, None, None, 0),
         ("run-3", "unchanged", None, Decimal("1.000000"), None, 0),
+        # Begun together, and neither has ended.
         ("run-4", "running", None, None, None, 0),
+        ("run-5", "running", None, None, None, 0),
     }
 
 

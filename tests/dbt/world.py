@@ -83,9 +83,9 @@ class Raw:
             "landed_files",
             [
                 {
-                    "source": source, "table_name": table, "uri": f"file:///{file}", "lake_key": file, "rows": "1",
-                    "columns": json.dumps(list(columns), ensure_ascii=False), "read_kind": "file",
-                    "landed_at": landed_at, "run_id": "run", "_dlt_load_id": load,
+                    "source": source, "table_name": table, "uri": f"file:///{file}", "source_file": file,
+                    "lake_key": file, "rows": "1", "columns": json.dumps(list(columns), ensure_ascii=False),
+                    "read_kind": "file", "landed_at": landed_at, "run_id": "run", "_dlt_load_id": load,
                 }
             ],
         )  # fmt: skip
@@ -248,15 +248,17 @@ def _ledgers(world: Raw) -> None:
     world.insert(
         "landing_runs",
         [
-            _event("run-1", "smart_meters", "started", "2021-01-01T00:00:00.000000Z"),
+            # One landing of both sources: the runs of one landing start in one load.
+            _event("run-1", "smart_meters", "started", "2021-01-01T00:00:00.000000Z", FIRST),
+            _event("run-2", "winnipeg_billing", "started", "2021-01-01T00:00:00.002000Z", FIRST),
             _event(
-                "run-1", "smart_meters", "finished", "2021-01-01T00:01:30.250000Z", status="partial",
+                "run-1", "smart_meters", "finished", "2021-01-01T00:01:30.250000Z", FIRST, status="partial",
                 code="DATA_JSON_SYNTAX", files_landed="2", files_rejected="1", rows_landed="5", bytes_landed="1000",
             ),
-            _event("run-2", "winnipeg_billing", "started", "2021-01-02T00:00:00.000000Z"),
-            _event("run-3", "winnipeg_billing", "started", "2021-01-03T00:00:00.000000Z"),
-            _event("run-3", "winnipeg_billing", "finished", "2021-01-03T00:00:01.000000Z", status="unchanged"),
-            _event("run-4", "winnipeg_billing", "started", "2021-01-04T00:00:00.000000Z"),
+            _event("run-3", "winnipeg_billing", "started", "2021-01-03T00:00:00.000000Z", SECOND),
+            _event("run-3", "winnipeg_billing", "finished", "2021-01-03T00:00:01.000000Z", SECOND, status="unchanged"),
+            _event("run-4", "smart_meters", "started", "2021-01-04T00:00:00.000000Z", THIRD),
+            _event("run-5", "winnipeg_billing", "started", "2021-01-04T00:00:00.002000Z", THIRD),
         ],
     )  # fmt: skip
     world.insert(
@@ -271,12 +273,7 @@ def _ledgers(world: Raw) -> None:
     )  # fmt: skip
 
 
-def _event(run: str, source: str, event: str, at: str, **more: str) -> Row:
+def _event(run: str, source: str, event: str, at: str, load: str, **more: str) -> Row:
     return {
-        "run_id": run,
-        "source": source,
-        "event": event,
-        "at": at,
-        "dlt_version": "1.31.0",
-        "_dlt_load_id": FIRST,
-    } | more
+        "run_id": run, "source": source, "event": event, "at": at, "dlt_version": "1.31.0", "_dlt_load_id": load,
+    } | more  # fmt: skip

@@ -1,4 +1,5 @@
--- One landing holds the warehouse lock at a time, so a run without an end is over as soon as any later one began.
+-- One landing holds the warehouse lock at a time, so a run without an end is over as soon as a later landing began. The
+-- starts of one landing, a run for each source, come in one load.
 
 with
 
@@ -34,6 +35,7 @@ runs as (
         max(case when event = 'finished' then files_rejected end) as files_rejected,
         max(case when event = 'finished' then rows_landed end) as rows_landed,
         max(case when event = 'finished' then bytes_landed end) as bytes_landed,
+        max(case when event = 'started' then {{ by_bytes('_dlt_load_id') }} end) as started_load_id,
         max(dlt_version) as dlt_version,
         max(git_sha) as git_sha
     from events
@@ -43,7 +45,7 @@ runs as (
 
 latest_start as (
 
-    select max(started_at) as started_at
+    select max({{ by_bytes('started_load_id') }}) as started_load_id
     from runs
 
 )
@@ -53,7 +55,7 @@ select
     runs.source,
     case
         when runs.finished_at is not null then coalesce(runs.finished_status, 'ok')
-        when runs.started_at < latest_start.started_at then 'abandoned'
+        when {{ by_bytes('runs.started_load_id') }} < latest_start.started_load_id then 'abandoned'
         else 'running'
     end as status,
     runs.code,
