@@ -1,8 +1,8 @@
 """Verbatim bytes in: every delivered file is kept as it came, once per content, in a local folder or under `s3://`.
 
 A file's key is `<source>/<table>/<YYYY-MM-DD>/<first 12 hex of its SHA-256>.<extension>`, dated by the day it was
-first seen (UTC). The key stands as `_source_file` on every row, so it is short; `raw.landed_files` leads from it to the
-address the bytes came from. Nothing is ever overwritten or deleted here.
+first seen (UTC). The hash stands as `_source_file` on every row; `raw.landed_files` leads from it to the key, and to
+the address the bytes came from. Nothing is ever overwritten or deleted here.
 """
 
 from __future__ import annotations

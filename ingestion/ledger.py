@@ -15,8 +15,8 @@ from ingestion.warehouse import literal, quoted
 
 TABLES: dict[str, tuple[str, ...]] = {
     "landed_files": (
-        "source", "table_name", "uri", "lake_key", "sha256", "bytes", "rows", "columns", "read_kind", "version",
-        "landed_at", "run_id",
+        "source", "table_name", "uri", "source_file", "lake_key", "sha256", "bytes", "rows", "columns", "read_kind",
+        "version", "landed_at", "run_id",
     ),
     "landing_runs": (
         "run_id", "source", "event", "at", "status", "code", "message", "files_landed", "files_unchanged",
@@ -41,6 +41,7 @@ def file_row(source: str, table: str, run_id: str, landed_at: str, file: LakeFil
         "source": source,
         "table_name": table,
         "uri": file.uri,
+        "source_file": file.source_file,
         "lake_key": file.key,
         "sha256": file.sha256,
         "bytes": str(file.bytes),

@@ -14,12 +14,13 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ingestion.counts import CountMismatch, wrong_files
 from ingestion.crash import crash_point
 from ingestion.errors import WarehouseError
 from ingestion.source import Batch
@@ -102,7 +103,8 @@ class Packages:
 
         `columns` gives every column of every table to be made, those of the parts included. `before_completion` gets
         the load id when all rows are in and the package is about to be called complete; if it raises, it never is.
-        Raises PartFailed, WarehouseError, or what `before_completion` raised; rows may then be left for the sweep.
+        Raises PartFailed, CountMismatch, WarehouseError, or what `before_completion` raised; rows may then be left for
+        the sweep.
         """
         touched = {part.table for part in parts}
         self.parts = [*parts, *(_empty(table, names) for table, names in columns.items() if table not in touched)]
@@ -190,7 +192,12 @@ class Packages:
             self.failed = error
             raise
 
-    def _fail(self, failure: PartFailed) -> None:
+    def check_files(self, part: Part, counted: Iterable[Sequence[Any]]) -> None:
+        """Fails the package with CountMismatch unless each file of the part's batch has its rows."""
+        if part.batch and (wrong := wrong_files(counted, part.batch.files)):
+            self._fail(CountMismatch(part.table, wrong))
+
+    def _fail(self, failure: Exception) -> None:
         from dlt.destinations.exceptions import DatabaseTerminalException
 
         self.failed = failure

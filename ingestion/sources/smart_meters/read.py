@@ -123,10 +123,10 @@ def _item(run: Run, file: Delivered, found: Inspected | BadContent) -> tuple[Ali
 
 
 def _batch(alike: Alike, items: Sequence[Item]) -> Batch:
-    by_key = {item.lake.key: item for item in items}
+    by_key = {item.lake.source_file: item for item in items}
 
     def query(files: Sequence[LakeFile]) -> str:
-        chosen = [by_key[file.key] for file in files]
+        chosen = [by_key[file.source_file] for file in files]
         if not alike.names:
             return _nothing()
         return _FROM[alike.kind](alike, chosen)
@@ -177,7 +177,7 @@ def _exact(alike: Alike, items: Sequence[Item]) -> str:
 
 
 def _unnested(alike: Alike, items: Sequence[Item], values: list[str], rows: str, files: str) -> str:
-    """Rows of all files. The join to the lake key is made per file, before rows are taken apart: it costs nothing."""
+    """Rows of all files. The join to the file is made per file, before rows are taken apart: it costs nothing."""
     if not alike.has_meterpoint:
         values = [*values, 'stem as "meterpoint_id"']
     return (
@@ -189,7 +189,7 @@ def _unnested(alike: Alike, items: Sequence[Item], values: list[str], rows: str,
 
 def _given(items: Sequence[Item]) -> str:
     rows = ", ".join(
-        f"({sql_text(str(item.path))}, {sql_text(item.lake.key)}, {sql_text(item.stem)})" for item in items
+        f"({sql_text(str(item.path))}, {sql_text(item.lake.source_file)}, {sql_text(item.stem)})" for item in items
     )
     return f"(values {rows}) as given(path, key, stem)"
 

@@ -206,7 +206,7 @@ def _select(stored: StoredFile, names: dict[str, str]) -> str:
     items = ", ".join(f"{sql_name(field)} as {sql_name(column)}" for field, column in names.items())
     types = ", ".join(f"{sql_text(field)}: 'VARCHAR'" for field in names)
     return (
-        f'select {items}, {sql_text(stored.key)} as "_source_file", row_number() over () as "_source_row" '
+        f'select {items}, {sql_text(stored.source_file)} as "_source_file", row_number() over () as "_source_row" '
         f"from read_json({sql_text(str(stored.path))}, columns = {{{types}}}, format = 'array')"
     )
 
@@ -230,7 +230,7 @@ def _deletions(run: Run, reading: Reading, live: set[str]) -> Iterator[Batch]:
         reading.version,
     )
     query = (
-        f'select id as "_id", {sql_text(stored.key)} as "_source_file", place as "_source_row" from '
+        f'select id as "_id", {sql_text(stored.source_file)} as "_source_file", place as "_source_row" from '
         "(select unnest(deleted) as id, generate_subscripts(deleted, 1) as place from read_json("
         f"{sql_text(str(stored.path))}, columns = {{deleted: 'VARCHAR[]'}}, format = 'unstructured', "
         f"maximum_object_size = {stored.bytes + 1}))"

@@ -16,7 +16,19 @@ import duckdb
 from ingestion.lake import Lake
 from ingestion.source import Batch, Problem, Source, SourceError, StoredFile, Unchanged
 
-FILES = ("source", "table_name", "uri", "lake_key", "sha256", "bytes", "rows", "columns", "read_kind", "version")
+FILES = (
+    "source",
+    "table_name",
+    "uri",
+    "source_file",
+    "lake_key",
+    "sha256",
+    "bytes",
+    "rows",
+    "columns",
+    "read_kind",
+    "version",
+)
 
 
 class SmallLanding:
@@ -95,6 +107,13 @@ class SmallLanding:
         names = ", ".join(f'"{column}"' for column in columns)
         return self.query(f"select {names} from raw.{table} order by _dlt_load_id, _source_file, _source_row")
 
+    def lake_file(self, source_file: str) -> Path:
+        """Where the lake keeps the file that a row names."""
+        (key,) = {row[0] for row in self.query(
+            f"select lake_key from raw.landed_files where source_file = '{source_file}'"
+        )}  # fmt: skip
+        return self.folder / str(key)
+
     def count(self, table: str) -> int:
         return int(self.query(f"select count(*) from raw.{table}")[0][0])
 
@@ -135,11 +154,11 @@ class SmallLanding:
         }
         for file in batch.files:
             if file.rows:
-                assert counted[file.key] == (file.rows, file.rows, 1, file.rows), f"{file.uri}: {counted[file.key]}"
+                assert counted[file.source_file] == (file.rows, file.rows, 1, file.rows), file.uri
             assert (self.folder / file.key).stat().st_size == file.bytes
             values = (
-                self.source.name, batch.table, file.uri, file.key, file.sha256, str(file.bytes), str(file.rows),
-                json.dumps(file.columns), file.read_kind, file.version, load,
+                self.source.name, batch.table, file.uri, file.source_file, file.key, file.sha256, str(file.bytes),
+                str(file.rows), json.dumps(file.columns), file.read_kind, file.version, load,
             )  # fmt: skip
             self.warehouse.execute(f"insert into raw.landed_files values ({', '.join('?' * len(values))})", values)
 

@@ -1,4 +1,4 @@
-"""A source for tests: JSON files `{"columns": [...], "data": [[...]]}` in FAKE_FOLDER/<table>/, all of new content landed.
+"""A source for tests: JSON files `{"columns": [...], "data": [[...]]}` in FAKE_FOLDER/<table>/, new content landed.
 
 It does not check its files, so that what the door itself must notice can be tested: rows are counted by their brackets,
 `--param lie=NAME` counts one row too many in the file of that name, `--param understate=NAME` one too few.
@@ -56,12 +56,16 @@ def _look(content: bytes, declared: tuple[str, ...]) -> tuple[int, tuple[str, ..
 
 
 def _batch(table: str, columns: tuple[str, ...], members: list[tuple[LakeFile, Path]], narrow: bool) -> Batch:
-    paths = {file.key: path for file, path in members}
+    paths = {file.source_file: path for file, path in members}
 
     def query(files: Sequence[LakeFile]) -> str:
-        keys = "map {" + ", ".join(f"{literal(str(paths[file.key]))}: {literal(file.key)}" for file in files) + "}"
+        keys = (
+            "map {"
+            + ", ".join(f"{literal(str(paths[file.source_file]))}: {literal(file.source_file)}" for file in files)
+            + "}"
+        )
         names = ", ".join(f"r[{i}] as {quoted(column)}" for i, column in enumerate(columns, 1))
-        sources = "[" + ", ".join(literal(str(paths[file.key])) for file in files) + "]"
+        sources = "[" + ", ".join(literal(str(paths[file.source_file])) for file in files) + "]"
         return (
             f"select {names}, {keys}[filename] as _source_file, i as _source_row from ("
             "select filename, unnest(data) as r, generate_subscripts(data, 1) as i from read_json("

@@ -32,8 +32,8 @@ def test_each_table_lands_whole(database: Path, landing: SmallLanding) -> None:
 
 def test_the_lake_keeps_a_copy_that_sqlite_opens(database: Path, landing: SmallLanding) -> None:
     landing.land()
-    ((key,),) = set(landing.rows("agreements", "_source_file"))
-    with closing(sqlite3.connect(landing.folder / key)) as copy:
+    ((name,),) = set(landing.rows("agreements", "_source_file"))
+    with closing(sqlite3.connect(landing.lake_file(name))) as copy:
         assert copy.execute("select count(*) from agreement").fetchone() == (2,)
 
 

@@ -108,7 +108,8 @@ def _landed(folder: Path, shape: str, values: list[str]) -> list[str | None]:
     }[shape].encode()
     path = folder / "a.json"
     path.write_bytes(content)
-    delivered = Delivered("file:///a", "a", None, StoredFile("a", path, "0" * 64, len(content)), path, content)
+    stored = StoredFile("smart_meters/meter_readings/2026-01-01/a.json", path, "0" * 64, len(content))
+    delivered = Delivered("file:///a", "a", None, stored, path, content)
 
     class Scratch:
         scratch = folder

@@ -57,11 +57,11 @@ def test_many_files_of_all_shapes_land_side_by_side(inbox: Path, landing: SmallL
         landing.query("select sum(consumption_delta::decimal(18, 3)) from raw.meter_readings")[0][0]
         == 2 * sum(range(12)) / 8
     )
-    for key, row, identifier in landing.query(
+    for name, row, identifier in landing.query(
         "select _source_file, _source_row, meterpoint_id from raw.meter_readings"
     ):
-        content = (landing.folder / key).read_bytes()
-        found = json.loads(gzip.decompress(content) if key.endswith(".gz") else content)
+        path = landing.lake_file(name)
+        found = json.loads(gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes())
         value = found["data"][row - 1][2] if "data" in found else found[row - 1]["meterpoint_id"]
         assert value == identifier
 

@@ -36,8 +36,8 @@ def test_pages_lie_in_the_lake_as_they_came_and_rows_point_into_them(
     server: RunningServer, landing: SmallLanding
 ) -> None:
     landing.land()
-    for key, row, identifier in landing.query("select _source_file, _source_row, _id from raw.utility_billing"):
-        assert json.loads((landing.folder / key).read_bytes())[row - 1][":id"] == identifier
+    for name, row, identifier in landing.query("select _source_file, _source_row, _id from raw.utility_billing"):
+        assert json.loads(landing.lake_file(name).read_bytes())[row - 1][":id"] == identifier
     pages = landing.batches[0].files
     assert [file.rows for file in pages] == [150, 150, len(server.rows) - 300]
     assert {file.read_kind for file in pages} == {"full"}
