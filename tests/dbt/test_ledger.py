@@ -39,6 +39,16 @@ def test_whatever_could_not_be_parsed_stands_with_its_text(built: Built) -> None
     )
 
 
+def test_a_parse_failure_leads_to_its_file(built: Built) -> None:
+    found = {row["_source_file"]: row["uri"] for row in built.now["ledger.parse_failures"]}
+    assert found == {
+        "bills/1.json": "file:///bills/1.json",
+        "readings/1.json": "file:///readings/1.json",
+        # Of this one the list of files knows nothing.
+        "database/1.sqlite": None,
+    }
+
+
 def test_drift_is_reported_and_stops_nothing(built: Built) -> None:
     found = sorted(
         (row["table_name"], row["column_name"], row["kind"], row["declared_as"], row["is_current"], row["files"])

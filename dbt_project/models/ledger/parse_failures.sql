@@ -42,6 +42,18 @@ named as (
 
 ),
 
+files as (
+
+    select
+        source,
+        table_name,
+        source_file,
+        min(uri) as uri
+    from {{ ref('stg_landing__files') }}
+    group by source, table_name, source_file
+
+),
+
 declared as (
 
     select
@@ -66,6 +78,7 @@ select
         when declared.pii = 'none' then named.original_text
         else '(' || length(named.original_text) || ' characters)'
     end as original_text,
+    files.uri,
     coalesce(declared.pii <> 'none', true) as is_masked,
     named._source_file,
     named._source_row,
@@ -75,3 +88,7 @@ left join declared
     on named.source = declared.source
     and named.table_name = declared.table_name
     and named.column_name = declared.column_name
+left join files
+    on named.source = files.source
+    and named.table_name = files.table_name
+    and named._source_file = files.source_file

@@ -8,7 +8,7 @@ files as (
         source,
         table_name,
         columns,
-        lake_key,
+        uri,
         landed_at,
         _dlt_load_id
     from {{ ref('stg_landing__files') }}
@@ -33,7 +33,7 @@ shapes as (
         max({{ by_bytes('_dlt_load_id') }}) as last_load_id,
         min(landed_at) as first_landed_at,
         max(landed_at) as last_landed_at,
-        min(lake_key) as a_lake_key
+        min(uri) as an_uri
     from files
     group by source, table_name, columns
 
@@ -138,7 +138,7 @@ select
     max(shapes.last_landed_at) as last_landed_at,
     min(shapes.first_load_id) as first_load_id,
     max(shapes.last_load_id) as last_load_id,
-    min(shapes.a_lake_key) as example_file
+    min(shapes.an_uri) as example_uri
 from drift
 inner join shapes
     on drift.source = shapes.source
