@@ -30,7 +30,7 @@ with parsed as (
         {{ raw_text(column, present) }} as {{ column.name }}_text,
     {%- endfor %}
     {%- for name in lineage %}
-        {{ name }}{{ ',' if not loop.last }}
+        {{ name if name == '_source_row' else as_text(name) ~ ' as ' ~ name }}{{ ',' if not loop.last }}
     {%- endfor %}
     from {{ relation }}
     where _dlt_load_id in (select load_id from completed)
@@ -47,6 +47,10 @@ select
     {{ failures_of(columns, present) }} as _parse_failures
 from parsed
 {%- endmacro %}
+
+
+{# One type of text: dlt's is `varchar` on PostgreSQL, where an incremental model would take it for a change of schema. #}
+{% macro as_text(expression) %}cast({{ expression }} as {{ dbt.type_string() }}){% endmacro %}
 
 
 {% macro column_meta(column) %}
@@ -97,7 +101,7 @@ from parsed
     {%- if text == 'null' -%}
         {{- return('cast(null as ' ~ api.Column.translate_type(column.data_type) ~ ')') -}}
     {%- elif meaning == 'text' -%}
-        {{- return(parse_text(text)) -}}
+        {{- return(as_text(parse_text(text))) -}}
     {%- elif meaning == 'integer' -%}
         {{- return(parse_integer(text)) -}}
     {%- elif meaning == 'decimal' -%}
