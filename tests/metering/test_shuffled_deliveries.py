@@ -32,6 +32,7 @@ def test_shuffled_incremental_builds_equal_one_build_of_everything(seed: int, tm
 
     warehouse = duckdb_warehouse(tmp_path)
     create_raw(warehouse)
+    dbt(warehouse, tmp_path, "seed", select="")
     reference = Load(agreements=[M1_FIXED, M1_FLEXIBLE, M2_LONG], products=PRODUCTS, meterpoints=METERPOINTS)
     land(warehouse, 1, reference)
     for number, readings in enumerate(loads, 2):

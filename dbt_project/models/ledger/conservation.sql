@@ -57,6 +57,36 @@ agreement_deliveries as (
 
 ),
 
+raw_bills as (
+
+    select * from {{ ref('conservation_raw_bills') }}
+
+),
+
+bill_versions as (
+
+    select * from {{ ref('int_bill_versions') }}
+
+),
+
+staged_bills as (
+
+    select * from {{ ref('stg_winnipeg_billing__bills') }}
+
+),
+
+utility_bills as (
+
+    select * from {{ ref('fct_utility_bills') }}
+
+),
+
+monthly_bills as (
+
+    select * from {{ ref('monthly_billing') }}
+
+),
+
 landed_readings as (
 
     select coalesce(sum(files.rows), 0) as landed_rows
@@ -156,6 +186,63 @@ judged_agreements as (
 
 ),
 
+landed_bills as (
+
+    select coalesce(sum(files.rows), 0) as landed_rows
+    from files
+    where files.source = 'winnipeg_billing'
+        and files.table_name = 'utility_billing'
+
+),
+
+loaded_bills as (
+
+    select
+        coalesce(sum(raw_bills.raw_rows), 0) as raw_rows,
+        coalesce(sum(raw_bills.raw_amount_due_cad), 0) as raw_cad
+    from raw_bills
+
+),
+
+judged_bills as (
+
+    select
+        count(*) filter (where bill_versions.status = 'kept') as kept_rows,
+        count(*) filter (where bill_versions.status in ('superseded', 'deleted')) as superseded_rows,
+        count(*) filter (where bill_versions.status = 'rejected') as rejected_rows,
+        coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status = 'kept'), 0) as kept_cad,
+        coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status in ('superseded', 'deleted')), 0)
+            as superseded_cad,
+        coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status = 'rejected'), 0) as rejected_cad
+    from bill_versions
+    left join staged_bills
+        on bill_versions._source_row = staged_bills._source_row
+        and bill_versions._source_file = staged_bills._source_file
+        and bill_versions._dlt_load_id = staged_bills._dlt_load_id
+    where not bill_versions.is_deletion
+
+),
+
+standing_bills as (
+
+    select
+        count(*) as standing_rows,
+        coalesce(sum(utility_bills.amount_due_cad), 0) as standing_cad
+    from utility_bills
+
+),
+
+spread_bills as (
+
+    select
+        coalesce(sum(monthly_bills.bills) filter (where monthly_bills.month is not null), 0) as dated_rows,
+        coalesce(sum(monthly_bills.bills) filter (where monthly_bills.month is null), 0) as undated_rows,
+        coalesce(sum(monthly_bills.amount_due_cad) filter (where monthly_bills.month is not null), 0) as dated_cad,
+        coalesce(sum(monthly_bills.amount_due_cad) filter (where monthly_bills.month is null), 0) as undated_cad
+    from monthly_bills
+
+),
+
 amounts as (
 
     select
@@ -223,6 +310,55 @@ amounts as (
         judged_agreements.unmatchable_rows, 0
     from current_agreements
     cross join judged_agreements
+
+    union all
+
+    select 'winnipeg_billing', 'landed files to raw utility_billing', 'rows',
+        landed_bills.landed_rows, loaded_bills.raw_rows, 0, 0, 0
+    from landed_bills
+    cross join loaded_bills
+
+    union all
+
+    select 'winnipeg_billing', 'raw utility_billing to latest versions', 'rows',
+        loaded_bills.raw_rows, judged_bills.kept_rows, judged_bills.superseded_rows, judged_bills.rejected_rows, 0
+    from loaded_bills
+    cross join judged_bills
+
+    union all
+
+    select 'winnipeg_billing', 'raw utility_billing to latest versions', 'CAD',
+        loaded_bills.raw_cad, judged_bills.kept_cad, judged_bills.superseded_cad, judged_bills.rejected_cad, 0
+    from loaded_bills
+    cross join judged_bills
+
+    union all
+
+    select 'winnipeg_billing', 'latest versions to fct_utility_bills', 'rows',
+        judged_bills.kept_rows, standing_bills.standing_rows, 0, 0, 0
+    from judged_bills
+    cross join standing_bills
+
+    union all
+
+    select 'winnipeg_billing', 'latest versions to fct_utility_bills', 'CAD',
+        judged_bills.kept_cad, standing_bills.standing_cad, 0, 0, 0
+    from judged_bills
+    cross join standing_bills
+
+    union all
+
+    select 'winnipeg_billing', 'fct_utility_bills to monthly_billing', 'rows',
+        standing_bills.standing_rows, spread_bills.dated_rows, 0, 0, spread_bills.undated_rows
+    from standing_bills
+    cross join spread_bills
+
+    union all
+
+    select 'winnipeg_billing', 'fct_utility_bills to monthly_billing', 'CAD',
+        standing_bills.standing_cad, spread_bills.dated_cad, 0, 0, spread_bills.undated_cad
+    from standing_bills
+    cross join spread_bills
 
 )
 

@@ -12,8 +12,6 @@
 -- agree with its faults.
 
 {% set watermark = load_watermark(this, '_dlt_load_id') or "''" %}
-{% set white_space = "chr(9) || chr(10) || chr(11) || chr(12) || chr(13)" %}
-{% set quantity = "trim(translate(raw_texts.quantity_text, " ~ white_space ~ ", '     '))" %}
 
 with
 
@@ -39,14 +37,7 @@ raw_quantities as (
     select
         raw_texts._dlt_load_id,
         raw_texts.raw_rows,
-        case
-            when {{ quantity }} similar to '[-+]?([0-9]{1,30}[.]?[0-9]*|[.][0-9]+)'
-                then cast({{ quantity }} as numeric(38, 6))
-            when {{ quantity }} similar to '[-+]?[0-9]{1,3}(,[0-9]{3}){1,9}([.][0-9]+)?'
-                then cast(replace({{ quantity }}, ',', '') as numeric(38, 6))
-            when {{ quantity }} similar to '[-+]?[0-9]([.][0-9]{0,16})?[eE]([-]0?[1-9]|[+]?(0?[0-9]|1[0-2]))'
-                then cast(cast({{ quantity }} as double precision) as numeric(38, 6))
-        end as quantity_kwh
+        {{ plain_number('raw_texts.quantity_text', 6) }} as quantity_kwh
     from raw_texts
 
 ),
@@ -86,7 +77,7 @@ version_totals as (
 )
 
 select
-    coalesce(raw_totals._dlt_load_id, version_totals._dlt_load_id) as _dlt_load_id,
+    {{ as_text('coalesce(raw_totals._dlt_load_id, version_totals._dlt_load_id)') }} as _dlt_load_id,
     coalesce(raw_totals.raw_rows, 0) as raw_rows,
     coalesce(version_totals.accepted_rows, 0) as accepted_rows,
     coalesce(version_totals.rejected_rows, 0) as rejected_rows,

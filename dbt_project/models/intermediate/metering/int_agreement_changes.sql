@@ -39,7 +39,7 @@ numbered_deliveries as (
         deliveries._source_file,
         deliveries._dlt_load_id,
         row_number() over (
-            order by deliveries._dlt_load_id nulls last, deliveries._source_file nulls last
+            order by deliveries._dlt_load_id nulls last, {{ by_bytes('deliveries._source_file') }} nulls last
         ) as delivery_number
     from deliveries
 
@@ -76,7 +76,7 @@ logged_changes as (
         logged.*,
         row_number() over (
             partition by logged.content_key
-            order by logged._dlt_load_id desc nulls last, logged._source_file desc nulls last
+            order by logged._dlt_load_id desc nulls last, {{ by_bytes('logged._source_file') }} desc nulls last
         ) as changes_ago
     from {{ this }} as logged
 

@@ -14,21 +14,7 @@ deliveries as (
 
 pseudonyms as (
 
-    select * from {{ ref('stg_landing__pseudonyms') }}
-
-),
-
--- A key that was changed leaves several pseudonyms for one original: the newest stands.
-account_keys as (
-
-    select
-        pseudonyms.original,
-        pseudonyms.pseudonym,
-        row_number() over (
-            partition by pseudonyms.original
-            order by pseudonyms._dlt_load_id desc nulls last, pseudonyms.key_id desc nulls last
-        ) as pseudonyms_ago
-    from pseudonyms
+    select * from {{ ref('int_pseudonyms') }}
 
 ),
 
@@ -99,11 +85,11 @@ select
     {{ md5_text(
         "coalesce(cast(judged.agreement_id as " ~ dbt.type_string() ~ "), '') || '|' || "
         ~ "coalesce(judged.meterpoint_id, '') || '|' || coalesce(judged.product_id, '') || '|' || "
-        ~ "coalesce(account_keys.pseudonym, '') || '|' || "
+        ~ "coalesce(pseudonyms.pseudonym, '') || '|' || "
         ~ "coalesce(cast(judged.valid_from as " ~ dbt.type_string() ~ "), '') || '|' || "
         ~ "coalesce(cast(judged.valid_to as " ~ dbt.type_string() ~ "), '')"
     ) }} as agreement_key,
-    account_keys.pseudonym as account_key,
+    pseudonyms.pseudonym as account_key,
     judged.meterpoint_id,
     judged.product_id,
     judged.period_quality,
@@ -118,6 +104,4 @@ select
     judged._dlt_load_id
 from judged
 left join crossings on judged._source_row = crossings._source_row
-left join account_keys
-    on judged.account_id = account_keys.original
-    and account_keys.pseudonyms_ago = 1
+left join pseudonyms on judged.account_id = pseudonyms.original

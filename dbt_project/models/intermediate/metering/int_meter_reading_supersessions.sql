@@ -121,7 +121,7 @@ ranked as (
         partition by touched_versions.meterpoint_id, touched_versions.starts_at
         order by
             touched_versions._dlt_load_id desc nulls last,
-            touched_versions._source_file desc nulls last,
+            {{ by_bytes('touched_versions._source_file') }} desc nulls last,
             touched_versions._source_row desc nulls last
     )
 
@@ -133,8 +133,8 @@ select
         when ranked.consumption_kwh = ranked.kept_consumption_kwh then 'duplicate'
         else 'restated'
     end as reason,
-    ranked.consumption_kwh,
-    ranked.kept_consumption_kwh,
+    cast(ranked.consumption_kwh as numeric(18, 6)) as consumption_kwh,
+    cast(ranked.kept_consumption_kwh as numeric(18, 6)) as kept_consumption_kwh,
     ranked.starts_at,
     ranked._source_file,
     ranked._source_row,

@@ -13,13 +13,13 @@ deliveries as (
 
     select
         files.table_name,
-        files.lake_key as _source_file,
+        files.source_file as _source_file,
         files._dlt_load_id,
         max(files.rows) as delivered_rows
     from files
     where files.source = 'smart_meters'
         and files.table_name in ('agreements', 'products', 'meterpoints')
-    group by files.table_name, files.lake_key, files._dlt_load_id
+    group by files.table_name, files.source_file, files._dlt_load_id
 
 ),
 
@@ -29,7 +29,7 @@ ranked as (
         deliveries.*,
         row_number() over (
             partition by deliveries.table_name
-            order by deliveries._dlt_load_id desc nulls last, deliveries._source_file desc nulls last
+            order by deliveries._dlt_load_id desc nulls last, {{ by_bytes('deliveries._source_file') }} desc nulls last
         ) as deliveries_ago
     from deliveries
 
