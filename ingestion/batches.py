@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ingestion.packages import Part
 from ingestion.source import Batch, LakeFile, Source
-from ingestion.warehouse import brief, quoted
+from ingestion.warehouse import brief, duckdb_errors, quoted
 
 LINEAGE = ("_source_file", "_source_row")
 LONGEST_NAME = 50
@@ -67,7 +67,7 @@ def file_fault(query: str, file: LakeFile) -> str | None:
     try:
         with duckdb.connect() as engine:
             found = engine.execute(f"select count(*), bit_xor(hash(rows)) from ({query}) as rows").fetchone()
-    except duckdb.Error as error:
+    except duckdb_errors() as error:
         return brief(error)
     count = found[0] if found else 0
     return None if count == file.rows else f"its reader counted {file.rows} rows and the query gives {count}"

@@ -23,7 +23,7 @@ from dlt.destinations.impl.postgres.postgres import PostgresClient
 from ingestion.counts import count_files, wrong_files
 from ingestion.crash import crash_point
 from ingestion.packages import FORMAT, Packages, Part
-from ingestion.warehouse import PostgresWarehouse, brief, literal, quoted
+from ingestion.warehouse import PostgresWarehouse, brief, duckdb_errors, literal, quoted
 
 _current: Packages | None = None
 """The package being loaded: dlt builds clients and jobs itself and hands nothing of ours through. There is only one."""
@@ -162,7 +162,7 @@ def _count_csv(engine: duckdb.DuckDBPyConnection, path: Path, part: Part) -> lis
     options = f"header = false, auto_detect = false, nullstr = '\\N', quote = '\"', escape = '\"', columns = {types}"
     try:
         counted = engine.execute(count_files(f"read_csv({literal(str(path))}, {options})")).fetchall()
-    except duckdb.Error:
+    except duckdb_errors():
         return []
     assert part.batch
     return [] if wrong_files(counted, part.batch.files) else counted

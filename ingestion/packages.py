@@ -24,7 +24,7 @@ from ingestion.counts import CountMismatch, wrong_files
 from ingestion.crash import crash_point
 from ingestion.errors import WarehouseError
 from ingestion.source import Batch
-from ingestion.warehouse import RAW, Warehouse, brief, literal, quoted
+from ingestion.warehouse import RAW, Warehouse, brief, duckdb_errors, literal, quoted
 
 log = logging.getLogger(__name__)
 
@@ -169,8 +169,6 @@ class Packages:
 
     def run_job(self, path: str, load_id: str, table: str, execute: Callable[[Part, str], int]) -> None:
         """What both destinations' jobs do: read the load file, run its part, check the number of rows."""
-        import duckdb
-
         crash_point("load.job_start")
         number, _, select = Path(path).read_text(encoding="utf-8").partition("\n")
         part = self.parts[int(number)]
@@ -178,7 +176,7 @@ class Packages:
         names = ", ".join(quoted(column) for column in part.columns)
         try:
             done = execute(part, f"select {names}, {literal(load_id)} as _dlt_load_id from ({select})")
-        except duckdb.Error as error:
+        except duckdb_errors() as error:
             self._fail(PartFailed(part, brief(error)))
         if done != part.rows:
             self._fail(PartFailed(part, f"{part.rows} rows were read and {done} landed in {part.table}"))

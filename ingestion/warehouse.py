@@ -232,8 +232,17 @@ def application_name() -> str:
     return f"meterhouse landing, pid {os.getpid()} on {socket.gethostname()}"[:63]
 
 
+def duckdb_errors() -> tuple[type[Exception], ...]:
+    """What a failing DuckDB query may raise: its message, cut in the middle of a character, can fail to decode."""
+    import duckdb
+
+    return (duckdb.Error, UnicodeDecodeError)
+
+
 def brief(error: BaseException) -> str:
     """The first sentence of a driver's error, without the data values and statements that follow it."""
+    if isinstance(error, UnicodeDecodeError):
+        return "DuckDB cannot read it, and its message cannot be shown"
     diagnosis = getattr(getattr(error, "diag", None), "message_primary", None)
     text = diagnosis or next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
     return text.strip()[:300]

@@ -132,6 +132,16 @@ def test_one_malformed_file_fails_alone(house: House) -> None:
     assert (house.land().status, house.count("fake_readings")) == ("ok", 6)
 
 
+def test_a_malformed_file_fails_alone_though_its_error_cannot_be_shown(house: House) -> None:
+    house.deliver("good", THREE)
+    house.deliver_bytes("broken", b'{"columns":["meterpoint_id"],"data":[["' + "\u00e9".encode() * 9000 + b"\xc3")
+    outcome = house.land()
+    assert [(p.code, p.uri) for p in outcome.problems] == [
+        ("DATA_UNREADABLE", str(house.folder / "fake_readings" / "broken.json"))
+    ]
+    assert house.rows() == THREE
+
+
 def test_without_a_narrower_query_the_whole_batch_is_refused(house: House) -> None:
     house.deliver("good", THREE)
     house.deliver_bytes("broken", b'{"columns":["meterpoint_id","interval_start","consumption_delta"],"data":[["m9"')
