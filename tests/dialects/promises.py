@@ -68,6 +68,12 @@ SCALARS: dict[str, tuple[str, Any]] = {
     "share_of_much": (
         "share(\"cast(9999999999999999.99 as numeric(18, 2))\", '1', '400', 18, 2)", Decimal("25000000000000.00"),
     ),
+    "share_of_a_million": (
+        "share(\"cast(-999999999.99 as numeric(18, 2))\", '399', '400', 18, 2)", Decimal("-997499999.99"),
+    ),
+    "share_of_many_units": (
+        "share(\"cast(999999999.999999 as numeric(18, 6))\", '399', '400', 18, 6)", Decimal("997499999.999999"),
+    ),
     "share_of_null": ("share(\"cast(null as numeric(18, 2))\", '1', '2', 18, 2)", None),
     "md5": ("md5_text(\"'007'\")", "9e94b15ed312fa42232fd87a55db0d39"),
     "trimmed": ("trimmed(\"' a' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)\")", "a"),
