@@ -145,7 +145,8 @@ daily_meterpoint_readings as (
         coalesce(sum(daily_meterpoints.reading_count) filter (where daily_meterpoints.has_agreement), 0) as mapped_rows,
         coalesce(sum(daily_meterpoints.reading_count) filter (where not daily_meterpoints.has_agreement), 0)
             as unmapped_rows,
-        coalesce(sum(daily_meterpoints.consumption_kwh) filter (where daily_meterpoints.has_agreement), 0) as mapped_kwh,
+        coalesce(sum(daily_meterpoints.consumption_kwh) filter (where daily_meterpoints.has_agreement), 0)
+            as mapped_kwh,
         coalesce(sum(daily_meterpoints.consumption_kwh) filter (where not daily_meterpoints.has_agreement), 0)
             as unmapped_kwh
     from daily_meterpoints
@@ -155,14 +156,17 @@ daily_meterpoint_readings as (
 daily_product_readings as (
 
     select
-        coalesce(sum(daily_products.reading_count) filter (where daily_products.product_display_name <> 'unmapped'), 0)
-            as mapped_rows,
+        coalesce(
+            sum(daily_products.reading_count) filter (where daily_products.product_display_name <> 'unmapped'), 0
+        ) as mapped_rows,
         coalesce(sum(daily_products.reading_count) filter (where daily_products.product_display_name = 'unmapped'), 0)
             as unmapped_rows,
-        coalesce(sum(daily_products.consumption_kwh) filter (where daily_products.product_display_name <> 'unmapped'), 0)
-            as mapped_kwh,
-        coalesce(sum(daily_products.consumption_kwh) filter (where daily_products.product_display_name = 'unmapped'), 0)
-            as unmapped_kwh
+        coalesce(
+            sum(daily_products.consumption_kwh) filter (where daily_products.product_display_name <> 'unmapped'), 0
+        ) as mapped_kwh,
+        coalesce(
+            sum(daily_products.consumption_kwh) filter (where daily_products.product_display_name = 'unmapped'), 0
+        ) as unmapped_kwh
     from daily_products
 
 ),
@@ -210,10 +214,20 @@ judged_bills as (
         count(*) filter (where bill_versions.status = 'kept') as kept_rows,
         count(*) filter (where bill_versions.status in ('superseded', 'deleted')) as superseded_rows,
         count(*) filter (where bill_versions.status = 'rejected') as rejected_rows,
-        coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status = 'kept'), 0) as kept_cad,
-        coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status in ('superseded', 'deleted')), 0)
-            as superseded_cad,
-        coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status = 'rejected'), 0) as rejected_cad
+        cast(
+            coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status = 'kept'), 0)
+            as numeric(38, 6)
+        ) as kept_cad,
+        cast(
+            coalesce(
+                sum(staged_bills.amount_due_cad) filter (where bill_versions.status in ('superseded', 'deleted')), 0
+            )
+            as numeric(38, 6)
+        ) as superseded_cad,
+        cast(
+            coalesce(sum(staged_bills.amount_due_cad) filter (where bill_versions.status = 'rejected'), 0)
+            as numeric(38, 6)
+        ) as rejected_cad
     from bill_versions
     left join staged_bills
         on bill_versions._source_row = staged_bills._source_row
@@ -227,7 +241,7 @@ standing_bills as (
 
     select
         count(*) as standing_rows,
-        coalesce(sum(utility_bills.amount_due_cad), 0) as standing_cad
+        cast(coalesce(sum(utility_bills.amount_due_cad), 0) as numeric(38, 6)) as standing_cad
     from utility_bills
 
 ),
@@ -237,12 +251,19 @@ spread_bills as (
     select
         coalesce(sum(monthly_bills.bills) filter (where monthly_bills.month is not null), 0) as dated_rows,
         coalesce(sum(monthly_bills.bills) filter (where monthly_bills.month is null), 0) as undated_rows,
-        coalesce(sum(monthly_bills.amount_due_cad) filter (where monthly_bills.month is not null), 0) as dated_cad,
-        coalesce(sum(monthly_bills.amount_due_cad) filter (where monthly_bills.month is null), 0) as undated_cad
+        cast(
+            coalesce(sum(monthly_bills.amount_due_cad) filter (where monthly_bills.month is not null), 0)
+            as numeric(38, 6)
+        ) as dated_cad,
+        cast(
+            coalesce(sum(monthly_bills.amount_due_cad) filter (where monthly_bills.month is null), 0)
+            as numeric(38, 6)
+        ) as undated_cad
     from monthly_bills
 
 ),
 
+-- Every side has the same type: a union of numeric(38, 6) and numeric(38, 2) rounds to cents on DuckDB.
 amounts as (
 
     select
