@@ -107,7 +107,7 @@ def _short(data: dict[str, Any]) -> str:
 
 
 def _conclude(stats: dict[str, int], kinds: Counter[str], seconds: float, console: Console) -> None:
-    counted = [f"{count} {kind}s" for kind, count in sorted(kinds.items()) if count]
+    counted = [f"{count} {kind}{'s' if count > 1 else ''}" for kind, count in sorted(kinds.items())]
     what = f"  {', '.join(counted) or 'nothing'} in {seconds:.0f} s"
     bad = stats.get("error", 0) + stats.get("skip", 0)
     if not bad:

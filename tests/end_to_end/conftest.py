@@ -59,11 +59,13 @@ class House:
         }
 
     def run(self, *command: str, code: int = 0, cwd: Path = ROOT) -> str:
-        """Runs a command, expects its exit code, returns what it printed."""
+        """Runs a command, expects its exit code, returns what it printed (and keeps it beside the logs)."""
         done = subprocess.run(
             command, cwd=cwd, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             timeout=SECONDS,
         )  # fmt: skip
+        with (self.folder / "said.log").open("a", encoding="utf-8") as log:
+            log.write(done.stdout)
         assert done.returncode == code, f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}"
         return done.stdout
 

@@ -18,7 +18,7 @@ def test_nothing_is_unexplained(house: House) -> None:
     hops = house.query("select source, hop, measure, amount_in, unexplained from ledger.conservation")
     assert [hop for hop in hops if hop[4] != 0] == []
     sources = {source for source, *_ in hops}
-    assert "smart_meters" in sources
+    assert sources == {"smart_meters", "winnipeg_billing"}
     assert all(amount > 0 for *_, amount, _ in hops), "a balance of nothing proves nothing"
 
 
@@ -49,6 +49,16 @@ def test_no_original_of_a_pseudonym_is_published(house: House) -> None:
             hits = {value for (value,) in values} & originals
             # A short original ("7") may equal a count by chance; what identifies a person is longer.
             found += [(relation, column) for hit in hits if len(str(hit)) >= 5]
+    assert found == []
+
+
+def test_no_original_of_a_pseudonym_stands_in_a_log(house: House) -> None:
+    """What landing and dbt printed, dbt's log, and the SQL it compiled."""
+    originals = {original for (original,) in house.query("select original from raw.pseudonyms")}
+    files = [house.folder / "said.log", *(house.folder / "logs").rglob("*"), *(house.folder / "target").rglob("*")]
+    texts = {path: path.read_text(encoding="utf-8", errors="ignore") for path in files if path.is_file()}
+    assert len(texts) > 10
+    found = [(path.name, o) for path, text in texts.items() for o in originals if len(str(o)) >= 6 and str(o) in text]
     assert found == []
 
 

@@ -20,10 +20,17 @@ def marts(house: House) -> dict[str, list[tuple[str, ...]]]:
 
 def dbt_killed_after(house: House, models: int) -> None:
     """Starts `dbt build` and kills it with -9 once it has built that many models."""
+    process = started_until(house, ["dbt", "build"], models)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def started_until(house: House, command: list[str], models: int) -> subprocess.Popen[str]:
+    """Starts a command and returns while it runs, once dbt has built that many models."""
     log = house.folder / "logs" / "dbt.log"
     before = log.read_text(encoding="utf-8").count("OK created") if log.exists() else 0
     process = subprocess.Popen(
-        ["dbt", "build"], cwd=ROOT, env=house.env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        command, cwd=ROOT, env=house.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
     deadline = time.monotonic() + 120
@@ -31,9 +38,8 @@ def dbt_killed_after(house: House, models: int) -> None:
         if log.exists() and log.read_text(encoding="utf-8").count("OK created") - before >= models:
             break
         time.sleep(0.05)
-    assert process.poll() is None, "dbt ended before it could be killed"
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert process.poll() is None, "it ended before it could be stopped"
+    return process
 
 
 def test_a_dbt_build_killed_in_the_middle_is_made_good_by_the_next(
@@ -45,6 +51,18 @@ def test_a_dbt_build_killed_in_the_middle_is_made_good_by_the_next(
     assert "did not finish" in said
     landed_house.build()
     assert marts(landed_house) == marts(first_house(landed_house.engine))
+
+
+def test_a_build_that_is_told_to_stop_records_its_end_and_publishes_nothing(new_house: House) -> None:
+    """SIGTERM, as from a container or a scheduler: dbt hears it as Ctrl-C and closes its books."""
+    before = new_house.ask("select * from publication")
+    process = started_until(new_house, ["python", "-m", "publishing", "build"], models=5)
+    process.terminate()
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "readers keep the last copy" in said
+    assert "BUILD_NOT_PASSED" in new_house.run("python", "-m", "publishing", code=1)
+    assert new_house.ask("select * from publication") == before
 
 
 def test_building_again_changes_nothing(new_house: House, first_house: Callable[[str], House]) -> None:
