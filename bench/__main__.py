@@ -94,7 +94,8 @@ def _table(title: str, figures: Sequence[Figure], limit: Figure | None = None) -
     for figure in figures:
         ratios = (f"{figure.wall_ratio(limit):.2f}", f"{figure.cpu_ratio(limit):.2f}") if limit else ()
         table.add_row(
-            figure.way, f"{figure.rows:,}", f"{figure.wall_s:.1f}", f"{figure.cpu_s:.1f}", f"{figure.peak_mb:,.0f}", *ratios
+            figure.way, f"{figure.rows:,}", f"{figure.wall_s:.1f}", f"{figure.cpu_s:.1f}", f"{figure.peak_mb:,.0f}",
+            *ratios,
         )  # fmt: skip
     return table
 
