@@ -111,7 +111,8 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
         yield "[red]✗[/red]", f"{faults} of {hops} balances do not add up: select * from {conservation}"
     else:
         measures = copy.rows(f"select distinct measure from {conservation} order by measure desc")
-        counted = " and ".join({"rows": "row", "CAD": "dollar"}.get(name, name) for (name,) in measures)
+        names = [{"rows": "row", "CAD": "dollar"}.get(name, name) for (name,) in measures]
+        counted = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
         yield fine, f"every {counted} accounted for: {hops} balances from the files to the marts, nothing unexplained"
     for source, kwh in copy.rows(
         f"""
