@@ -16,7 +16,7 @@ from ingestion.warehouse import literal, quoted
 TABLES: dict[str, tuple[str, ...]] = {
     "landed_files": (
         "source", "table_name", "uri", "source_file", "lake_key", "sha256", "bytes", "rows", "columns", "read_kind",
-        "version", "landed_at", "run_id",
+        "version", "delivered_at", "landed_at", "run_id",
     ),
     "landing_runs": (
         "run_id", "source", "event", "at", "status", "code", "message", "files_landed", "files_unchanged",
@@ -49,6 +49,7 @@ def file_row(source: str, table: str, run_id: str, landed_at: str, file: LakeFil
         "columns": json.dumps(list(file.columns), ensure_ascii=False),
         "read_kind": file.read_kind,
         "version": file.version,
+        "delivered_at": file.delivered_at,
         "landed_at": landed_at,
         "run_id": run_id,
     }

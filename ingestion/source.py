@@ -50,6 +50,9 @@ class LakeFile:
     version: str | None = None
     """What the source calls the state this was read in (Socrata's `rowsUpdatedAt`), for the next run to compare with;
     where the source has no such word. Lands as `landed_files.version`."""
+    delivered_at: str | None = None
+    """When it was put where it was found (ISO 8601, UTC); where nothing tells, None. Of two files of one load that say
+    different things about the same key, staging's readers take the later."""
 
     @property
     def source_file(self) -> str:

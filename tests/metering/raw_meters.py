@@ -36,6 +36,8 @@ class Load:
     agreements: Sequence[Agreement] | None = None
     products: Sequence[tuple[str | None, ...]] | None = None
     meterpoints: Sequence[tuple[str | None, ...]] | None = None
+    delivered_at: Mapping[str, str] = field(default_factory=dict)
+    """When reading files were delivered, by name; null for the others."""
 
 
 def load_id(number: int) -> str:
@@ -68,7 +70,8 @@ def land(warehouse: TestWarehouse, number: int, load: Load) -> None:
     ]
     for name, readings in load.readings.items():
         rows = [(meter, start, kwh, None, None) for meter, start, kwh in readings]
-        statements += _delivery("meter_readings", f"smart_meters/meter_readings/{name}", rows, key)
+        named = f"smart_meters/meter_readings/{name}"
+        statements += _delivery("meter_readings", named, rows, key, load.delivered_at.get(name))
     snapshot = f"smart_meters/database/{number:04}.db"
     for table in ("agreements", "products", "meterpoints"):
         delivered = getattr(load, table)
@@ -77,12 +80,14 @@ def land(warehouse: TestWarehouse, number: int, load: Load) -> None:
     warehouse.query("; ".join(statements))
 
 
-def _delivery(table: str, source_file: str, rows: Sequence[Sequence[str | None]], load: str) -> list[str]:
+def _delivery(
+    table: str, source_file: str, rows: Sequence[Sequence[str | None]], load: str, delivered_at: str | None = None
+) -> list[str]:
     file = {
         "source": "smart_meters", "table_name": table, "uri": source_file, "source_file": source_file,
         "lake_key": source_file, "sha256": source_file, "bytes": "1", "rows": str(len(rows)),
         "columns": json.dumps(SOURCE_TABLES[table]),
-        "read_kind": "file", "landed_at": "2026-01-01T00:00:00Z",
+        "read_kind": "file", "delivered_at": delivered_at, "landed_at": "2026-01-01T00:00:00Z",
         "run_id": load,
     }  # fmt: skip
     values = ", ".join(_text(file.get(column)) for column in ledger.TABLES["landed_files"])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.conftest import duckdb_warehouse
+from tests.conftest import TestWarehouse, duckdb_warehouse
 from tests.metering.raw_meters import Load, Reading, create_raw, dbt, land, marts
 from tests.metering.story import M1_FIXED, M1_FLEXIBLE, M2_LONG, METERPOINTS, PRODUCTS, half_hours
 
@@ -47,3 +48,42 @@ def test_shuffled_incremental_builds_equal_one_build_of_everything(seed: int, tm
     assert warehouse.query(
         "select count(*), cast(sum(consumption_kwh) * 1000 as bigint) from marts.fct_meter_readings"
     ) == [(5 * 48 + 4 * 48 + 16 + 1, total)]
+
+
+def test_overlapping_files_of_one_load_resolve_by_when_they_were_delivered(tmp_path: Path) -> None:
+    """Names sort against the times. The second load restates what the first settled; increments equal one build."""
+    instant, later = "2021-03-27 10:00:00", "2021-03-27 10:30:00"
+    first = Load(
+        readings={
+            "a-correction.json": [("m1", instant, "2"), ("m1", later, "5")],
+            "b-original.json": [("m1", instant, "1"), ("m1", later, "5")],
+        },
+        delivered_at={"a-correction.json": "2021-04-02T09:00:00.000001Z", "b-original.json": "2021-04-02T09:00:00Z"},
+    )
+    second = Load(
+        readings={"c-same-time.json": [("m1", later, "6")], "d-same-time.json": [("m1", later, "7")]},
+        # Delivered before the first two, but landed after them: the load decides.
+        delivered_at=dict.fromkeys(("c-same-time.json", "d-same-time.json"), "2021-04-01T09:00:00Z"),
+    )
+    warehouse = duckdb_warehouse(tmp_path)
+    create_raw(warehouse)
+    versions = "+int_meter_reading_supersessions"
+    told = []
+    for number, load in enumerate((first, second), 1):
+        land(warehouse, number, load)
+        dbt(warehouse, tmp_path, "run", select=versions)
+        told.append(superseded(warehouse))
+    assert told[0] == [("b-original.json", 1, 2), ("b-original.json", 5, 5)]
+    dbt(warehouse, tmp_path, "run", "--full-refresh", select=versions)
+    assert superseded(warehouse) == told[1] == [
+        ("a-correction.json", 5, 7), ("b-original.json", 1, 2), ("b-original.json", 5, 7), ("c-same-time.json", 6, 7),
+    ]  # fmt: skip
+
+
+def superseded(warehouse: TestWarehouse) -> list[tuple[Any, ...]]:
+    """File, its quantity and the one that stands instead, of every superseded reading."""
+    return warehouse.query(
+        "select replace(_source_file, 'smart_meters/meter_readings/', ''), cast(consumption_kwh as integer), "
+        "cast(kept_consumption_kwh as integer) from intermediate.int_meter_reading_supersessions "
+        "where reason <> 'none' order by 1, 2"
+    )

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -40,6 +41,8 @@ class Delivered:
     stem: str
     """File name without its extensions: the meter point, where the file itself names none."""
     version: str | None
+    delivered_at: str
+    """When it was put there: the file's modification time, or S3's LastModified (ISO 8601, UTC)."""
     stored: StoredFile
     text: Path
     content: bytes
@@ -53,8 +56,8 @@ class Place(Protocol):
         """Every delivered JSON file and its version, in order; the version is None when it cannot be relied on."""
         ...
 
-    def read(self, uri: str) -> tuple[bytes, str | None]:
-        """All bytes of one file, and its version while they were read."""
+    def read(self, uri: str) -> tuple[bytes, str | None, datetime]:
+        """All bytes of one file, its version while they were read, and when it was put there."""
         ...
 
 
@@ -78,7 +81,7 @@ class Folder:
         files = sorted(path for path in found if _is_delivery(path.name) and path.is_file())
         return {path.as_uri(): _version(path.stat()) for path in files}
 
-    def read(self, uri: str) -> tuple[bytes, str | None]:
+    def read(self, uri: str) -> tuple[bytes, str | None, datetime]:
         path = Path(_path_of(uri))
         for _ in range(2):
             try:
@@ -93,7 +96,7 @@ class Folder:
             except OSError as error:
                 raise BadContent("SOURCE_UNREADABLE", f"cannot be read: {error.strerror}") from None
             if _stamp(before) == _stamp(after) and len(content) == after.st_size:
-                return content, _version(after)
+                return content, _version(after), datetime.fromtimestamp(after.st_mtime, UTC)
         raise BadContent("DATA_FILE_MOVED", "the file changed while it was read, twice; it is taken when it rests")
 
 
@@ -116,7 +119,7 @@ class Bucket:
                 self.s3.ls(self.where.removeprefix("s3://").split("/")[0])  # raises when there is no such bucket
         return {f"s3://{name}": _etag(info) for name, info in sorted(found.items()) if _is_delivery(name)}
 
-    def read(self, uri: str) -> tuple[bytes, str | None]:
+    def read(self, uri: str) -> tuple[bytes, str | None, datetime]:
         with _s3_errors("DATA_MISSING_FILE"):
             for _ in range(2):
                 before = self.s3.info(uri, refresh=True)
@@ -124,7 +127,7 @@ class Bucket:
                     raise BadContent("DATA_TOO_LARGE", f"{before['size']} bytes; more than {MOST_BYTES}")
                 content: bytes = self.s3.cat_file(uri)
                 if _etag(before) == _etag(self.s3.info(uri, refresh=True)) and len(content) == before["size"]:
-                    return content, _etag(before)
+                    return content, _etag(before), before["LastModified"]
         raise BadContent("DATA_FILE_MOVED", "the object was replaced while it was read, twice; try again")
 
 
@@ -145,6 +148,7 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
     folder = run.scratch / "readings"
     folder.mkdir(parents=True, exist_ok=True)
     last, everywhere = _landed(run)
+    of_this_run: set[tuple[str, str]] = set()
     is_forced = run.params.get("full", "").lower() in ("1", "true", "yes")
     for number, (uri, listed) in enumerate(uris.items(), 1):
         run.progress(number, len(uris), "files of readings")
@@ -153,7 +157,7 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
             yield Unchanged(TABLE, uri)
             continue
         try:
-            content, version = place.read(uri)
+            content, version, delivered_at = place.read(uri)
             sha256 = hashlib.sha256(content).hexdigest()
             if sha256 == known_sha:
                 yield Unchanged(TABLE, uri)
@@ -161,7 +165,8 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
             name = _name(uri)
             text = _plain(name, content)
             room = _room(name, text)
-            if known_sha is None and (sha256, room) in everywhere:
+            # In one load a content lands once, whatever else was known of its address: its rows have one place each.
+            if (sha256, room) in of_this_run or (known_sha is None and (sha256, room) in everywhere):
                 yield Unchanged(TABLE, uri)
                 continue
             check_text(text)
@@ -169,12 +174,13 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
             yield Problem(error.code, error.message, TABLE, uri, error.row, error.column)
             continue
         everywhere.add((sha256, room))
+        of_this_run.add((sha256, room))
         stored = run.store(room, name, content, sha256)
         path = stored.path
         if len(text) != len(content):
             path = folder / f"{number}.json"
             path.write_bytes(text)
-        yield Delivered(uri, _stem(name), version, stored, path, text)
+        yield Delivered(uri, _stem(name), version, _iso(delivered_at), stored, path, text)
 
 
 def _plain(name: str, content: bytes) -> bytes:
@@ -231,6 +237,10 @@ def _version(stat: os.stat_result) -> str | None:
     if time.time_ns() - max(stat.st_mtime_ns, stat.st_ctime_ns) < _SETTLED_NS:
         return None
     return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}"
+
+
+def _iso(instant: datetime) -> str:
+    return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _etag(info: dict[str, Any]) -> str | None:

@@ -118,7 +118,9 @@ def _item(run: Run, file: Delivered, found: Inspected | BadContent) -> tuple[Ali
         kind, path = "exact", exact.write(file, found, run.scratch / "readings")
     stored = file.stored
     columns = tuple(found.names.values())
-    lake = LakeFile(file.uri, stored.key, stored.sha256, stored.bytes, found.rows, columns, "file", file.version)
+    lake = LakeFile(
+        file.uri, stored.key, stored.sha256, stored.bytes, found.rows, columns, "file", file.version, file.delivered_at
+    )
     return Alike(kind, tuple(found.names.items())), Item(path, file.stem, len(file.content), lake)
 
 

@@ -9,7 +9,8 @@
     )
 }}
 
--- Of several versions of one half-hour the latest load wins, then the later file name, then the later row. Ranking a whole
+-- Of several versions of one half-hour the latest load wins; within one load the file delivered later (`delivered_at`),
+-- then the later address, then the later row: never the name a file has in the lake, which is a hash. Ranking a whole
 -- history by window would sort it; so rows are ranked only where a meter has more readings in a UTC day than distinct
 -- half-hours: each half-hour is one bit, and a sum of bits exceeds their union exactly when one of them came twice.
 
@@ -109,20 +110,42 @@ touched_versions as (
 
 {%- endif %}
 
-ranked as (
+files as (
+
+    select * from {{ ref('stg_landing__files') }}
+    where table_name = 'meter_readings'
+
+),
+
+delivered_versions as (
 
     select
         touched_versions.*,
-        row_number() over latest_first as version_rank,
-        first_value(touched_versions.consumption_kwh) over latest_first as kept_consumption_kwh,
-        first_value(touched_versions._dlt_load_id) over latest_first as _changed_load_id
+        files.uri,
+        files.delivered_at
     from touched_versions
+    left join files
+        on touched_versions._source_file = files.source_file
+        and touched_versions._dlt_load_id = files._dlt_load_id
+
+),
+
+ranked as (
+
+    select
+        delivered_versions.*,
+        row_number() over latest_first as version_rank,
+        first_value(delivered_versions.consumption_kwh) over latest_first as kept_consumption_kwh,
+        first_value(delivered_versions._dlt_load_id) over latest_first as _changed_load_id
+    from delivered_versions
     window latest_first as (
-        partition by touched_versions.meterpoint_id, touched_versions.starts_at
+        partition by delivered_versions.meterpoint_id, delivered_versions.starts_at
         order by
-            touched_versions._dlt_load_id desc nulls last,
-            {{ by_bytes('touched_versions._source_file') }} desc nulls last,
-            touched_versions._source_row desc nulls last
+            delivered_versions._dlt_load_id desc nulls last,
+            delivered_versions.delivered_at desc nulls last,
+            {{ by_bytes('delivered_versions.uri') }} desc nulls last,
+            {{ by_bytes('delivered_versions._source_file') }} desc nulls last,
+            delivered_versions._source_row desc nulls last
     )
 
 )

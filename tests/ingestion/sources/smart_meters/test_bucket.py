@@ -58,6 +58,8 @@ def test_objects_below_the_prefix_land_once(
     put(bucket, "elsewhere/0b.json", split(ROWS[:1]))
     assert landing.land() == 2
     assert landing.batches[0].files[0].uri == "s3://inbox/readings/day=1/0a.json"
+    modified = bucket.head_object(Bucket="inbox", Key="readings/day=1/0a.json")["LastModified"]
+    assert landing.batches[0].files[0].delivered_at == f"{modified:%Y-%m-%dT%H:%M:%S}.000000Z"
     monkeypatch.setattr(fetch.Bucket, "read", lambda *_: pytest.fail("opened"))
     assert landing.land() == 0
 

@@ -109,7 +109,7 @@ def _landed(folder: Path, shape: str, values: list[str]) -> list[str | None]:
     path = folder / "a.json"
     path.write_bytes(content)
     stored = StoredFile("smart_meters/meter_readings/2026-01-01/a.json", path, "0" * 64, len(content))
-    delivered = Delivered("file:///a", "a", None, stored, path, content)
+    delivered = Delivered("file:///a", "a", None, "2021-01-01T00:00:00.000000Z", stored, path, content)
 
     class Scratch:
         scratch = folder

@@ -153,6 +153,23 @@ def test_other_content_under_the_same_name_is_a_new_version_and_so_is_the_way_ba
     assert landed == [2, 1, 2, 0]
 
 
+def test_two_files_that_come_to_say_the_same_land_it_once(inbox: Path, landing: SmallLanding) -> None:
+    for number, name in enumerate("ab"):
+        deliver(inbox / f"{name}.json", split([(ROWS[0][0], number, "0a")]))
+    assert landing.land() == 2
+    for name in "ab":
+        deliver(inbox / f"{name}.json", split(ROWS))
+    assert landing.land() == 2 and landing.problems == []
+
+
+def test_the_list_of_files_says_when_each_was_delivered(inbox: Path, landing: SmallLanding) -> None:
+    path = inbox / "0a.json"
+    path.write_text(split(ROWS))
+    os.utime(path, ns=(0, 1_617_235_200_250_000_000))
+    landing.land()
+    assert landing.batches[0].files[0].delivered_at == "2021-04-01T00:00:00.250000Z"
+
+
 def test_partial_uploads_and_other_files_are_left_alone(inbox: Path, landing: SmallLanding) -> None:
     for name in ("a.json.part", ".hidden.json", "readme.txt", "b.json.tmp"):
         deliver(inbox / name, split(ROWS))
