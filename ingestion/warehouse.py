@@ -245,7 +245,21 @@ def brief(error: BaseException) -> str:
         return "DuckDB cannot read it, and its message cannot be shown"
     diagnosis = getattr(getattr(error, "diag", None), "message_primary", None)
     text = diagnosis or next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return text.strip()[:300]
+    return _without_data(text.strip())[:300]
+
+
+_SHOWS_DATA = re.compile(r"Conversion Error|Out of Range Error|Invalid Input Error|Constraint Error")
+_SHOWS_NONE = re.compile(r'Invalid Input Error: (Malformed JSON in file|"maximum_object_size")')
+_PLACE = re.compile(r'in file "[^"]*"(, (at byte \d+ )?in (record/value|line) \d+)?')
+
+
+def _without_data(text: str) -> str:
+    """DuckDB shows the object or the value it stumbled over, which may be a person's: only kind and place are kept."""
+    if not _SHOWS_DATA.match(text) or _SHOWS_NONE.match(text):
+        return text
+    what = "an object has one key twice" if "has duplicate key" in text else "a value cannot be read as it should be"
+    place = _PLACE.search(text)
+    return f"{what}, {place[0]}" if place else what
 
 
 def columns(warehouse: Warehouse) -> dict[str, Sequence[str]]:

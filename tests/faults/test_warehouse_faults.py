@@ -164,6 +164,7 @@ def test_a_clock_behind_the_last_load_is_refused(house: House) -> None:
 def test_no_secret_and_no_person_appears_in_output_or_working_files(house: House) -> None:
     house.deliver("p", [("1", "Canary Person", "x")], PEOPLE, "fake_people")
     house.deliver_bytes("broken", b'{"columns":["person_id","name","note"],"data":[["2","Canary Person"', "fake_people")
+    house.deliver_bytes("twice", b'{"data":[["Canary Person"]],"columns":["name"],"data":[]}', "fake_people")
     output = ""
     for crash in ("load.job_committed:2", "load.before_loads_row:3", ""):
         run = house.run("land", "fake", LOG_LEVEL="DEBUG", RUNTIME__LOG_LEVEL="DEBUG", METERHOUSE_CRASH_AT=crash)

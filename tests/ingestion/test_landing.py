@@ -142,6 +142,21 @@ def test_a_malformed_file_fails_alone_though_its_error_cannot_be_shown(house: Ho
     assert house.rows() == THREE
 
 
+def test_a_key_that_comes_twice_is_told_without_the_row(house: House) -> None:
+    """DuckDB's message shows the object it stumbled over, up to fifty characters of it."""
+    house.deliver("good", [("1", "Ann", "x")], PEOPLE, "fake_people")
+    house.deliver_bytes(
+        "twice", b'{"data":[["2","Canary"]],"columns":["person_id","name"],"data":[["2","Canary"]]}', "fake_people"
+    )
+    outcome = house.land()
+    (problem,) = outcome.problems
+    assert problem.code == "DATA_UNREADABLE"
+    assert "one key twice" in problem.message and "record/value 1" in problem.message
+    told = str(outcome) + str(house.warehouse.query("select * from raw.landing_problems, raw.landing_runs"))
+    assert "Canary" not in told
+    assert house.count("fake_people") == 1
+
+
 def test_without_a_narrower_query_the_whole_batch_is_refused(house: House) -> None:
     house.deliver("good", THREE)
     house.deliver_bytes("broken", b'{"columns":["meterpoint_id","interval_start","consumption_delta"],"data":[["m9"')
