@@ -145,9 +145,8 @@ def _write_readings(folder: Path) -> list[dict[str, Any]]:
     put(
         "renamed_quantity.json",
         _split(_plain("fa00000004"), ("interval_start", "kwh_used", "meterpoint_id")),
-        "landed",
-        "consumption_delta renamed: the rows land without quantity, kwh_used is a new column",
-        4,
+        "rejected",
+        "consumption_delta renamed: no column with a quantity, so these are no readings",
     )
     put(
         "ragged.json",
