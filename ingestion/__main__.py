@@ -7,6 +7,7 @@ configuration, 75 another run holds the lock.
 from __future__ import annotations
 
 import logging
+import signal
 import sys
 from datetime import datetime
 from typing import Annotated
@@ -95,6 +96,7 @@ def main() -> int:
     """Runs the command line; every expected failure is one line on standard error and an exit code."""
     try:
         level = read(LandingSettings).log_level
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # told to stop: as Ctrl-C, so that the run is closed
         logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s", datefmt="%H:%M:%S")
         app()
     except LandingError as error:

@@ -156,6 +156,7 @@ class Landing:
         """Lands one source and notes how it went, in the outcome and in the ledger."""
         begin = time.monotonic()
         rows: list[ledger.Row] = []
+        stopped: LandingError | None = None
         try:
             batches = self._read(source, outcome)
             self._load(source, outcome, batches)
@@ -166,6 +167,10 @@ class Landing:
         except Exception as error:
             log.debug("landing %s", source.name, exc_info=True)
             outcome.problems.append(Problem("INTERNAL_LANDING", f"{type(error).__name__}: {brief(error)}"))
+            self._recover()
+        except KeyboardInterrupt:  # Ctrl-C, and SIGTERM (see __main__.py)
+            stopped = LandingError("CANCELLED", f"the landing of {source.name} was stopped; run again for the rest")
+            outcome.problems.append(Problem(stopped.code, stopped.message))
             self._recover()
         finally:
             shutil.rmtree(self.scratch / "source", ignore_errors=True)
@@ -178,6 +183,8 @@ class Landing:
         if rows:
             parts.append(self._lines("pseudonyms", rows))
         self._package(source.name, parts, {part.table: ledger.TABLES[part.table] for part in parts})
+        if stopped:
+            raise stopped
 
     def _recover(self) -> None:
         self.warehouse.reopen()

@@ -1,9 +1,14 @@
-"""Killed with -9 at any moment and run again: the same rows as an undisturbed run (F01 to F07, F32)."""
+"""Killed with -9 at any moment and run again: the same rows as an undisturbed run (F01 to F07, F32).
+
+Told to stop (F12, F13), a landing closes its books: nothing half is kept, and the ledger says so.
+"""
 
 from __future__ import annotations
 
 import json
+import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +130,28 @@ def test_scratch_files_of_a_killed_run_are_removed_by_the_next(duckdb_house: Hou
     assert list((data / "run").iterdir())
     duckdb_house.run("land", "fake")
     assert not list((data / "run").iterdir())
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_landing_that_is_told_to_stop_records_it_and_frees_the_lock(house: House, told: signal.Signals) -> None:
+    house.deliver("a", [("m1", "t", "1")])
+    # Reading a pipe that nobody writes into: the landing holds its lock and waits.
+    pipe = house.folder / "fake_readings" / "b.json"
+    os.mkfifo(pipe)
+    landing = house.start("land", "fake")
+    lake = Path(house.env["LAKE_URL"])
+    deadline = time.monotonic() + 60
+    while not list(lake.rglob("*.json")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    landing.send_signal(told)
+    _, errors = landing.communicate(timeout=60)
+    assert landing.returncode == 1, errors
+    assert "CANCELLED: the landing of fake was stopped" in errors and "Traceback" not in errors
+    assert house.count("fake_readings") == 0
+    assert house.warehouse.query("select status, code from raw.landing_runs where event = 'finished'") == [
+        ("failed", "CANCELLED")
+    ]
+    pipe.unlink()
+    assert house.run("land", "fake").returncode == 0
+    assert house.rows() == [("m1", "t", "1")]
