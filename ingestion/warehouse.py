@@ -23,6 +23,8 @@ RAW = "raw"
 SCHEMAS = ("raw", "staging", "intermediate", "marts", "ledger", "published")
 CONNECT_SECONDS = 10
 CONNECT_TRIES = 3
+LOCK_SECONDS = 30
+"""How long a statement waits for a table that another session holds: a migration, an open transaction of an analyst."""
 
 
 class WarehouseSettings(Settings):
@@ -179,7 +181,9 @@ class PostgresWarehouse:
         import psycopg2
 
         s = self.settings
-        options = "-c timezone=UTC" + (f" -c search_path={search_path}" if search_path else "")
+        options = f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s" + (
+            f" -c search_path={search_path}" if search_path else ""
+        )
         for attempt in range(1, CONNECT_TRIES + 1):
             try:
                 connection = psycopg2.connect(
@@ -210,8 +214,15 @@ class PostgresWarehouse:
         raise AssertionError("unreachable")
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
+        import psycopg2.errors
+
         with self.connection.cursor() as cursor:
-            cursor.execute(sql)
+            try:
+                cursor.execute(sql)
+            except psycopg2.errors.LockNotAvailable:
+                advice = "end its transaction (pg_stat_activity shows it) and run again"
+                held = f"another session holds a table of {RAW} for more than {LOCK_SECONDS} s; {advice}"
+                raise WarehouseError("WAREHOUSE_LOCKED", f"{self.identity}: {held}") from None
             return list(cursor.fetchall()) if cursor.description else []
 
     def undefined(self, error: Exception) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import resource
+import struct
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,36 @@ def test_a_read_only_database_is_named(postgres_house: House) -> None:
     run = postgres_house.run("land", "fake")
     assert run.returncode == 1
     assert run.stderr.startswith("WAREHOUSE_READ_ONLY: ")
+
+
+def test_a_role_that_has_no_connection_left_is_tried_again_and_named(postgres_house: House) -> None:
+    env = postgres_house.env
+    role = f"crowded_{env['PGDATABASE']}"
+    execute(env, f"create role {role} login password 'crowded-password' connection limit 0")
+    try:
+        run = postgres_house.run("land", "fake", PGUSER=role, PGPASSWORD="crowded-password")
+    finally:
+        execute(env, f"drop role {role}")
+    assert run.returncode == 1
+    assert run.stderr.startswith("WAREHOUSE_DOWN: ") and "too many connections" in run.stderr
+    assert "tried 3 times" in run.stderr
+
+
+def test_a_table_that_another_session_holds_is_not_waited_for_without_end(
+    postgres_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    postgres_house.deliver("a", [("m1", "t", "1")])
+    postgres_house.land()
+    postgres_house.deliver("b", [("m2", "t", "2")])
+    monkeypatch.setattr("ingestion.warehouse.LOCK_SECONDS", 1)
+    other = connect(postgres_house.env)
+    other.autocommit = False
+    other.cursor().execute("lock table raw.fake_readings in access exclusive mode")
+    with pytest.raises(LandingError, match="WAREHOUSE_LOCKED"):
+        postgres_house.land()
+    other.close()
+    postgres_house.land()
+    assert sorted(postgres_house.rows()) == [("m1", "t", "1"), ("m2", "t", "2")]
 
 
 def test_a_role_without_rights_is_told_what_it_needs(postgres_house: House) -> None:
@@ -125,19 +157,81 @@ def test_a_full_disk_is_a_clear_failure_and_the_next_run_lands(tmp_path: Path) -
     def cap() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    full = subprocess.run(
+    full = run_under(house, cap)
+    assert full.returncode == 1, full.stderr + "\nthe limit did not bite"
+    assert "WAREHOUSE_LOAD" in full.stdout and "File too large" in full.stdout
+    assert "Traceback" not in full.stderr
+    assert house.run("land", "fake").returncode == 0
+    assert house.count("fake_readings") == 60_000
+
+
+def test_a_full_disk_under_the_lake_is_named_and_nothing_lands(tmp_path: Path) -> None:
+    house = House(duckdb_warehouse(tmp_path), tmp_path)
+    house.deliver("a", [("m1", "t", "1")])
+    assert house.run("land", "fake").returncode == 0
+    path = house.deliver("b", [(f"m{number}", "2021-01-01 00:00:00", "1") for number in range(60_000)])
+    half = path.stat().st_size // 2
+    full = run_under(house, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (half, half)))
+    assert full.returncode == 1
+    assert "LAKE_WRITE" in full.stdout and "File too large" in full.stdout and "b.json" in full.stdout
+    assert house.count("fake_readings") == 1
+    assert house.run("land", "fake").returncode == 0
+    assert house.count("fake_readings") == 60_001
+    keys = {row[0] for row in house.warehouse.query("select lake_key from raw.landed_files")}
+    lake = Path(house.env["LAKE_URL"])
+    assert {str(one.relative_to(lake)) for one in lake.rglob("*") if one.is_file()} == keys, "no half file is left"
+
+
+def run_under(house: House, limits: Callable[[], None]) -> subprocess.CompletedProcess[str]:
+    """A landing in a process that has set itself limits."""
+    return subprocess.run(
         [sys.executable, str(CLI), "land", "fake"],
         env=house.environment(),
-        preexec_fn=cap,
+        preexec_fn=limits,
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
     )
-    assert full.returncode == 1, full.stderr + "\nthe limit did not bite"
-    assert "Traceback" not in full.stderr
-    assert house.run("land", "fake").returncode == 0
-    assert house.count("fake_readings") == 60_000
+
+
+def test_a_warehouse_file_of_another_duckdb_is_named_and_not_touched(tmp_path: Path) -> None:
+    """Its header says version 9999, with a right checksum: all 64-bit words of the block, multiplied and combined."""
+    house = House(duckdb_warehouse(tmp_path), tmp_path)
+    house.run("land", "fake")
+    path = Path(house.env["WAREHOUSE_PATH"])
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<Q", content, 12, 9999)
+    checksum = 5381
+    for (word,) in struct.iter_unpack("<Q", content[8:4096]):
+        checksum ^= word * 0xBF58476D1CE4E5B9 % 2**64
+    struct.pack_into("<Q", content, 0, checksum)
+    path.write_bytes(content)
+    run = house.run("land", "fake")
+    assert run.returncode == 2
+    assert run.stderr.startswith("CONFIG_DUCKDB_VERSION: ")
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_write_ahead_log_is_named_and_kept(tmp_path: Path) -> None:
+    """As after a power cut: dropping the log would lose what was committed, in silence."""
+    house = House(duckdb_warehouse(tmp_path), tmp_path)
+    house.run("land", "fake")
+    path = Path(house.env["WAREHOUSE_PATH"])
+    unfinished = (
+        f"import duckdb, os; warehouse = duckdb.connect({str(path)!r})\n"
+        "for name in ('x', 'y'): warehouse.execute(f'create table raw.{name} as select range as i from range(5000)')\n"
+        "os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", unfinished], check=True, timeout=60)
+    log = path.with_name(path.name + ".wal")
+    damaged = bytearray(log.read_bytes())
+    damaged[200:260] = bytes(byte ^ 0xFF for byte in damaged[200:260])
+    log.write_bytes(damaged)
+    run = house.run("land", "fake")
+    assert run.returncode == 1
+    assert run.stderr.startswith("WAREHOUSE_WAL_REPLAY: ")
+    assert log.read_bytes() == damaged
 
 
 def test_rows_newer_than_every_completed_load_are_swept_and_others_stay(house: House) -> None:

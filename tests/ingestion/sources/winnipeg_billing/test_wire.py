@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from ingestion.errors import ConfigurationError
@@ -126,6 +127,15 @@ def test_what_cannot_pass_is_not_tried_again(
 def test_a_nul_is_refused_with_its_row_and_column(server: RunningServer, landing: SmallLanding) -> None:
     server.fault(wire.body(b'[{":id":"a"},{":id":"b","town":"x\\u0000"}]'), match=PAGE)
     assert "row 2, column town" in landing.refusal().message
+
+
+def test_a_row_that_has_one_key_twice_fails_the_reading(server: RunningServer, landing: SmallLanding) -> None:
+    """DuckDB's query refuses it, where Python's JSON would keep the last; landing then refuses the whole set."""
+    page = json.dumps([server.row(position) for position in range(150, 300)])
+    server.fault(wire.body(page.replace("{", '{"town":"elsewhere",', 1).encode()), match=PAGE, times=None)
+    with pytest.raises(duckdb.Error, match="duplicate key"):
+        landing.land()
+    assert landing.count("utility_billing") == 0
 
 
 def test_a_backslash_before_u0000_is_ordinary_text(server: RunningServer, landing: SmallLanding) -> None:
