@@ -81,8 +81,20 @@ SCALARS: dict[str, tuple[str, Any]] = {
 }  # fmt: skip
 """Macro call and value."""
 
+
+def _local_days(zone: str) -> str:
+    """Half-hours of each local day of 2021 that has not 48 of them."""
+    return (
+        "select d, count(*) from (select {{ local_date('i.instant', '" + zone + "') }} as d from ("
+        "{{ instants(\"'2021-01-02'\", \"'2021-12-31'\", '30 minutes') }}) as i) as days "
+        "where d between '2021-01-03' and '2021-12-29' group by d having count(*) <> 48 order by d"
+    )
+
+
 QUERIES = {
     "half_hours": "select * from ({{ instants(\"'2021-01-01'\", \"'2021-01-02'\", '30 minutes') }}) as i order by 1",
+    "clock_changes_london": _local_days("Europe/London"),
+    "clock_changes_winnipeg": _local_days("America/Winnipeg"),
     "split": "select unnest({{ split_text(\"'a|b||c'\", \"'|'\") }}) as item",
     "listed": 'select unnest({{ json_list(\'list\') }}) as item from (select \'["a", "b, c", "\u00e9"]\' as list) as t',
     "by_bytes": "select t from (values ('b'), ('B'), ('a'), ('_'), ('\u00e9')) as v (t) order by {{ by_bytes('t') }}",

@@ -3,7 +3,7 @@
 # ruff: noqa: DTZ001 -- instants in the warehouse are UTC and bear no zone
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from tests.dialects.conftest import Engine
@@ -23,6 +23,11 @@ def test_each_macro_keeps_its_promise(engine: Engine) -> None:
 def test_instants_are_half_open(engine: Engine) -> None:
     found = [row[0] for row in engine.ask("half_hours")]
     assert (len(found), found[0], found[-1]) == (48, datetime(2021, 1, 1), datetime(2021, 1, 1, 23, 30))
+
+
+def test_days_of_a_clock_change_have_46_and_50_half_hours(engine: Engine) -> None:
+    assert engine.ask("clock_changes_london") == [(date(2021, 3, 28), 46), (date(2021, 10, 31), 50)]
+    assert engine.ask("clock_changes_winnipeg") == [(date(2021, 3, 14), 46), (date(2021, 11, 7), 50)]
 
 
 def test_lists_become_rows(engine: Engine) -> None:

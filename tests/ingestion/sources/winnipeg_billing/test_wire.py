@@ -225,6 +225,12 @@ def test_metadata_that_is_none_is_refused(server: RunningServer, landing: SmallL
     assert refused(landing) == "PROTOCOL_METADATA"
 
 
+def test_metadata_with_two_names_for_one_column_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+    columns = b'{"fieldName":"town"},{"fieldName":"Town"}'
+    server.fault(wire.body(b'{"id":"samp-1e00","columns":[%s]}' % columns), match="/api/views/", times=None)
+    assert refused(landing) == "DATA_DUPLICATE_COLUMN"
+
+
 def test_a_packed_bomb_is_refused(server: RunningServer, landing: SmallLanding) -> None:
     bomb = gzip.compress(b"[" + b" " * (40 << 20) + b"]", 9)
 
