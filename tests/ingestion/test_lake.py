@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -107,6 +108,16 @@ def test_a_lake_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     (tmp_path / "lake").write_text("a file where a folder should be")
     with pytest.raises(LandingError, match="LAKE_WRITE"):
         Lake(str(tmp_path / "lake"), tmp_path).put("s", "t", "a.json", CONTENT)
+
+
+def test_a_lake_without_room_says_so_and_keeps_no_half_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(LandingError, match="DISK_FULL"):
+        Lake(str(tmp_path / "lake"), tmp_path).put("s", "t", "a.json", CONTENT)
+    assert [path for path in (tmp_path / "lake").rglob("*") if path.is_file()] == []
 
 
 def test_rows_land_from_a_lake_on_s3(duckdb_house: House, bucket: str) -> None:

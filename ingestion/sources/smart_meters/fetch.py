@@ -41,8 +41,8 @@ class Delivered:
     stem: str
     """File name without its extensions: the meter point, where the file itself names none."""
     version: str | None
-    delivered_at: str
-    """When it was put there: the file's modification time, or S3's LastModified (ISO 8601, UTC)."""
+    delivered_at: str | None
+    """When it was put there: the file's modification time, or S3's LastModified (ISO 8601, UTC); None if absurd."""
     stored: StoredFile
     text: Path
     content: bytes
@@ -56,7 +56,7 @@ class Place(Protocol):
         """Every delivered JSON file and its version, in order; the version is None when it cannot be relied on."""
         ...
 
-    def read(self, uri: str) -> tuple[bytes, str | None, datetime]:
+    def read(self, uri: str) -> tuple[bytes, str | None, datetime | None]:
         """All bytes of one file, its version while they were read, and when it was put there."""
         ...
 
@@ -81,7 +81,7 @@ class Folder:
         files = sorted(path for path in found if _is_delivery(path.name) and path.is_file())
         return {path.as_uri(): _version(path.stat()) for path in files}
 
-    def read(self, uri: str) -> tuple[bytes, str | None, datetime]:
+    def read(self, uri: str) -> tuple[bytes, str | None, datetime | None]:
         path = Path(_path_of(uri))
         for _ in range(2):
             try:
@@ -96,7 +96,7 @@ class Folder:
             except OSError as error:
                 raise BadContent("SOURCE_UNREADABLE", f"cannot be read: {error.strerror}") from None
             if _stamp(before) == _stamp(after) and len(content) == after.st_size:
-                return content, _version(after), datetime.fromtimestamp(after.st_mtime, UTC)
+                return content, _version(after), _modified(after)
         raise BadContent("DATA_FILE_MOVED", "the file changed while it was read, twice; it is taken when it rests")
 
 
@@ -119,7 +119,7 @@ class Bucket:
                 self.s3.ls(self.where.removeprefix("s3://").split("/")[0])  # raises when there is no such bucket
         return {f"s3://{name}": _etag(info) for name, info in sorted(found.items()) if _is_delivery(name)}
 
-    def read(self, uri: str) -> tuple[bytes, str | None, datetime]:
+    def read(self, uri: str) -> tuple[bytes, str | None, datetime | None]:
         with _s3_errors("DATA_MISSING_FILE"):
             for _ in range(2):
                 before = self.s3.info(uri, refresh=True)
@@ -239,7 +239,16 @@ def _version(stat: os.stat_result) -> str | None:
     return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}"
 
 
-def _iso(instant: datetime) -> str:
+def _modified(stat: os.stat_result) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(stat.st_mtime, UTC)
+    except (ValueError, OverflowError):  # a copy may carry a year that no calendar has
+        return None
+
+
+def _iso(instant: datetime | None) -> str | None:
+    if instant is None:
+        return None
     return instant.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 

@@ -170,6 +170,11 @@ def test_the_list_of_files_says_when_each_was_delivered(inbox: Path, landing: Sm
     assert landing.batches[0].files[0].delivered_at == "2021-04-01T00:00:00.250000Z"
 
 
+def test_a_time_that_no_calendar_has_is_none() -> None:
+    year_11476 = os.stat_result((0, 0, 0, 0, 0, 0, 0, 0, 300_000_000_000, 0))
+    assert fetch._modified(year_11476) is None
+
+
 def test_partial_uploads_and_other_files_are_left_alone(inbox: Path, landing: SmallLanding) -> None:
     for name in ("a.json.part", ".hidden.json", "readme.txt", "b.json.tmp"):
         deliver(inbox / name, split(ROWS))
