@@ -56,6 +56,14 @@ class Lake:
         except OSError as error:
             code = "DISK_FULL" if error.errno == 28 else "LAKE_WRITE"
             raise LandingError(code, f"cannot store {name} in the lake {self.url}: {error.strerror or error}") from None
+        except Exception as error:
+            if not self.remote:
+                raise
+            # botocore's own errors (no credentials, no connection) are no OSError; their text may hold an address.
+            advice = "check LAKE_URL and the AWS_ variables"
+            raise LandingError(
+                "LAKE_WRITE", f"cannot store {name} in the lake {self.url}: {type(error).__name__}; {advice}"
+            ) from None
         self._known[folder][digest[:HASH_LENGTH]] = key
         return StoredFile(key, path, digest, size)
 

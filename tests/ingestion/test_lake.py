@@ -120,6 +120,16 @@ def test_a_lake_without_room_says_so_and_keeps_no_half_file(tmp_path: Path, monk
     assert [path for path in (tmp_path / "lake").rglob("*") if path.is_file()] == []
 
 
+def test_a_lake_on_s3_that_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "canary")
+    with pytest.raises(LandingError, match="LAKE_WRITE") as refused:
+        Lake("s3://nowhere/lake", tmp_path).put("s", "t", "a.json", CONTENT)
+    assert "LAKE_URL" in refused.value.message and "canary" not in refused.value.message
+
+
 def test_rows_land_from_a_lake_on_s3(duckdb_house: House, bucket: str) -> None:
     import boto3
 
