@@ -35,6 +35,16 @@ def catalogue(
     return house, page, json.loads((house.folder / "target" / "manifest.json").read_text(encoding="utf-8"))
 
 
+def test_reading_the_project_leaves_no_trace_in_the_record_of_builds(
+    catalogue: tuple[House, Path, dict[str, Any]],
+) -> None:
+    """`dbt compile` and `dbt docs generate` render dbt's hooks; what was built can still be published."""
+    house, _, _ = catalogue
+    house.dbt("compile", "--select", "dim_products")
+    assert house.query("select distinct command from ledger.build_runs") == [("build",)]
+    assert "Published" in house.run("python", "-m", "publishing")
+
+
 def test_the_page_calls_nobody_and_names_no_folder(catalogue: tuple[House, Path, dict[str, Any]]) -> None:
     house, page, manifest = catalogue
     text = page.read_text(encoding="utf-8")
