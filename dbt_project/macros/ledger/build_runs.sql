@@ -5,7 +5,7 @@
 #}
 
 {% macro build_started() %}
-    {% if execute %}
+    {% if execute and is_writing_run() %}
         {% set scope = build_scope() %}
         {# A var may be a date, which JSON has no word for. #}
         {% set given = {} %}
@@ -30,6 +30,9 @@
     {% endif %}
 {% endmacro %}
 
+{# `dbt compile` and `dbt docs generate` render the hooks too, and must leave no trace. #}
+{% macro is_writing_run() %}{{ return(flags.WHICH in ('build', 'run', 'test', 'seed', 'snapshot', 'retry')) }}{% endmacro %}
+
 {% macro build_runs_columns() %}
     invocation_id text not null,
     command text not null,
@@ -43,7 +46,7 @@
 {% endmacro %}
 
 {% macro build_finished(results) %}
-    {% if not execute %}{{ return('') }}{% endif %}
+    {% if not execute or not is_writing_run() %}{{ return('') }}{% endif %}
     {% set failed = results | selectattr('status', 'in', ['error', 'fail', 'skipped', 'runtime error', 'partial success']) | list %}
     update ledger.build_runs
     set
