@@ -27,6 +27,10 @@ class WarehouseError(LandingError):
     """The warehouse cannot be reached, read or written."""
 
 
+class LockedError(WarehouseError):
+    """Another session held a table for longer than this one waits for it."""
+
+
 class BusyError(LandingError):
     """Another run holds the warehouse; the message says which."""
 

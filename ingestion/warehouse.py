@@ -16,7 +16,7 @@ from typing import Any, Literal, Protocol
 
 from pydantic import Field, SecretStr
 
-from ingestion.errors import BusyError, ConfigurationError, WarehouseError
+from ingestion.errors import BusyError, ConfigurationError, LockedError, WarehouseError
 from ingestion.settings import Settings, absolute, read
 
 RAW = "raw"
@@ -222,7 +222,7 @@ class PostgresWarehouse:
             except psycopg2.errors.LockNotAvailable:
                 advice = "end its transaction (pg_stat_activity shows it) and run again"
                 held = f"another session holds a table of {RAW} for more than {LOCK_SECONDS} s; {advice}"
-                raise WarehouseError("WAREHOUSE_LOCKED", f"{self.identity}: {held}") from None
+                raise LockedError("WAREHOUSE_LOCKED", f"{self.identity}: {held}") from None
             return list(cursor.fetchall()) if cursor.description else []
 
     def undefined(self, error: Exception) -> bool:

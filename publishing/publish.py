@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ingestion.errors import BusyError
+from ingestion.errors import BusyError, LockedError
 from ingestion.settings import ROOT, read
 from ingestion.warehouse import (
     DuckDBWarehouse,
@@ -213,7 +213,7 @@ def _hold_off_builds(warehouse: PostgresWarehouse) -> None:
         warehouse.rows("lock table ledger.build_runs in share row exclusive mode")
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
         passed_build([])
-    except psycopg2.errors.LockNotAvailable:
+    except LockedError:
         raise BusyError(
             "BUSY_PUBLICATION", f"{warehouse.identity}: another publication or a dbt run has just begun; wait for it"
         ) from None
@@ -263,15 +263,13 @@ def _same_readers(warehouse: PostgresWarehouse) -> None:
 
 
 def _lock_out_readers(warehouse: PostgresWarehouse, tables: list[str]) -> None:
-    import psycopg2.errors
-
     deadline = time.monotonic() + SWAP_SECONDS
     warehouse.rows("savepoint before_lock")
     while True:
         try:
             warehouse.rows(f"lock table {', '.join(tables)} in access exclusive mode")
             return
-        except psycopg2.errors.LockNotAvailable:
+        except LockedError:
             warehouse.rows("rollback to savepoint before_lock")
             if time.monotonic() > deadline:
                 raise BusyError("BUSY_READERS", _who_reads(warehouse)) from None
