@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -23,6 +23,10 @@ from ingestion.settings import LandingSettings, read
 from ingestion.warehouse import brief
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+Instant = Annotated[
+    datetime | None,
+    typer.Option(parser=lambda text: _instant(text), metavar="ISO-8601", help="the instant it is for; default now"),
+]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
 
@@ -32,6 +36,7 @@ def land(
     since: Day = None,
     until: Day = None,
     param: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="a source's own parameter")] = None,
+    logical_at: Instant = None,
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="how long to wait for another run")] = 0,
 ) -> None:
     """Land what is new in a source (or in all of them) into raw."""
@@ -53,8 +58,12 @@ def land(
                 "CONFIG_SOURCE", f"{source} is not configured: set {' and '.join(chosen[0].settings)}"
             )
     options = Options(
-        since.date() if since else None, until.date() if until else None, _pairs(param or []), wait
-    )  # fmt: skip
+        since.date() if since else None,
+        until.date() if until else None,
+        _pairs(param or []),
+        wait,
+        (logical_at or read(LandingSettings).meterhouse_logical_at or datetime.now(UTC)).astimezone(UTC),
+    )
     with report:
         outcomes = land_sources(chosen, options, report)
     report.summary(outcomes)
@@ -80,6 +89,17 @@ def status(last: Annotated[int, typer.Option(min=1, help="how many runs of each 
     from ingestion.status import show
 
     show(last)
+
+
+def _instant(text: str) -> datetime:
+    """An instant, with its offset from UTC: without one it would mean another moment on another machine."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an instant like 2021-04-06T15:00:00Z") from None
+    if instant.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no offset from UTC: write {text}Z if it is UTC")
+    return instant
 
 
 def _pairs(params: list[str]) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Verbatim bytes in: every delivered file is kept as it came, once per content, in a local folder or under `s3://`.
 
-A file's key is `<source>/<table>/<YYYY-MM-DD>/<first 12 hex of its SHA-256>.<extension>`, dated by the day it was
-first seen (UTC). The hash stands as `_source_file` on every row; `raw.landed_files` leads from it to the key, and to
-the address the bytes came from. Nothing is ever overwritten or deleted here.
+A file's key is `raw/<source>/<table>/YYYY/MM/DD/<first 12 hex of its SHA-256>[@<label>].<extension>`, dated by the day
+it is about or was first asked for: the logical day of the run, not the clock. Hash and label stand as `_source_file` on
+every row; `raw.landed_files` leads from it to the key, and to the address the bytes came from. Nothing is ever
+overwritten or deleted here.
 """
 
 from __future__ import annotations
@@ -12,16 +13,20 @@ import os
 import re
 import shutil
 import tempfile
-from contextlib import suppress
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from ingestion.errors import LandingError
-from ingestion.source import StoredFile
+from ingestion.source import LakeEntry, StoredFile
 
 HASH_LENGTH = 12
 CHUNK = 1 << 20
+LONGEST_LABEL = 160
+_UNFIT = re.compile(r"[^A-Za-z0-9_-]")
+_DATED = re.compile(r"raw/[^/]+/[^/]+/(\d{4})/(\d\d)/(\d\d)/[0-9a-f]{12,64}(?:@([A-Za-z0-9_-]+))?(?:\.[A-Za-z0-9.]+)?")
 
 
 class Lake:
@@ -42,41 +47,81 @@ class Lake:
             self.root = Path(self.url)
         self._known: dict[str, dict[str, str]] = {}
 
-    def put(self, source: str, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
-        """Stores the content unless the lake has it; a Path is moved away from where it was.
+    def put(
+        self,
+        source: str,
+        table: str,
+        name: str,
+        content: bytes | Path,
+        sha256: str | None = None,
+        *,
+        day: date,
+        label: str = "",
+    ) -> StoredFile:
+        """Stores the content unless the lake has it under this label; a Path is moved away from where it was.
 
         `name` only gives the extension. Raises LandingError `DISK_FULL` or `LAKE_WRITE`.
         """
         digest = sha256 or digest_of(content)
         size = len(content) if isinstance(content, bytes) else content.stat().st_size
-        folder = f"{source}/{table}"
-        try:
-            key, known = self._key(folder, digest, _extension(name))
+        folder = _folder(source, table)
+        mark = f"@{_UNFIT.sub('_', label)[:LONGEST_LABEL]}" if label else ""
+        with self._errors(f"cannot store {name} in", "LAKE_WRITE"):
+            key, known = self._key(folder, digest, mark, _extension(name), day)
             path = self._put_remote(key, content, known) if self.remote else self._put_local(key, content)
+        self._known[folder][digest[:HASH_LENGTH] + mark] = key
+        return StoredFile(key, path, digest, size)
+
+    def entries(self, source: str, table: str, since: date | None = None, until: date | None = None) -> list[LakeEntry]:
+        """What is kept of the table between two days (both in), by day and key. Raises LandingError `LAKE_READ`."""
+        folder = _folder(source, table)
+        found = []
+        with self._errors(f"cannot list {folder} of", "LAKE_READ"):
+            for key in self._keys(folder):
+                dated = _DATED.fullmatch(key)
+                if dated is None:
+                    continue  # not a name of ours: somebody else's file
+                day = date(int(dated[1]), int(dated[2]), int(dated[3]))
+                if (since is None or day >= since) and (until is None or day <= until):
+                    found.append(LakeEntry(key, day, dated[4] or ""))
+        return sorted(found, key=lambda entry: (entry.day, entry.key))
+
+    def open(self, entry: LakeEntry) -> StoredFile:
+        """A kept file with a local path. Raises LandingError `LAKE_READ`; `LAKE_DAMAGED` when its hash is another."""
+        with self._errors(f"cannot read {entry.key} from", "LAKE_READ"):
+            path = self.scratch / "lake" / entry.key if self.remote else self.root / entry.key
+            if self.remote:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.remote.get_file(f"{self.url}/{entry.key}", str(path))
+            digest, size = digest_of(path), path.stat().st_size
+        if not digest.startswith(entry.key.rsplit("/", 1)[1].split(".", 1)[0].split("@", 1)[0]):
+            raise LandingError("LAKE_DAMAGED", f"{entry.key} in the lake {self.url} is not what its name says")
+        return StoredFile(entry.key, path, digest, size)
+
+    @contextmanager
+    def _errors(self, doing: str, code: str) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            code = "DISK_FULL" if error.errno == 28 else "LAKE_WRITE"
-            raise LandingError(code, f"cannot store {name} in the lake {self.url}: {error.strerror or error}") from None
+            found = "DISK_FULL" if error.errno == 28 else code
+            raise LandingError(found, f"{doing} the lake {self.url}: {error.strerror or error}") from None
         except Exception as error:
             if not self.remote:
                 raise
             # botocore's own errors (no credentials, no connection) are no OSError; their text may hold an address.
             advice = "check LAKE_URL and the AWS_ variables"
-            raise LandingError(
-                "LAKE_WRITE", f"cannot store {name} in the lake {self.url}: {type(error).__name__}; {advice}"
-            ) from None
-        self._known[folder][digest[:HASH_LENGTH]] = key
-        return StoredFile(key, path, digest, size)
+            raise LandingError(code, f"{doing} the lake {self.url}: {type(error).__name__}; {advice}") from None
 
-    def _key(self, folder: str, digest: str, extension: str) -> tuple[str, bool]:
-        """The key of this content, and whether the lake has it already."""
+    def _key(self, folder: str, digest: str, mark: str, extension: str, day: date) -> tuple[str, bool]:
+        """The key of this content under this label, and whether the lake has it already."""
         if folder not in self._known:
             self._known[folder] = {key.rsplit("/", 1)[1].split(".", 1)[0]: key for key in self._keys(folder)}
-        found = self._known[folder].get(digest[:HASH_LENGTH])
+        found = self._known[folder].get(digest[:HASH_LENGTH] + mark)
         if found and self._digest(found) == digest:
             return found, True
         # Two contents that share 48 bits: the newcomer gets its whole hash for a name.
         length = 64 if found else HASH_LENGTH
-        return f"{folder}/{datetime.now(UTC):%Y-%m-%d}/{digest[:length]}{extension}", False
+        return f"{folder}/{day:%Y/%m/%d}/{digest[:length]}{mark}{extension}", False
 
     def _keys(self, folder: str) -> list[str]:
         if self.remote:
@@ -84,10 +129,11 @@ class Lake:
             with suppress(FileNotFoundError):
                 return [key[len(prefix) + 1 :] for key in self.remote.find(f"{prefix}/{folder}")]
             return []
-        return [str(path.relative_to(self.root)) for path in (self.root / folder).glob("*/*") if path.name[0] != "."]
+        found = (self.root / folder).glob("*/*/*/*")
+        return [str(path.relative_to(self.root)) for path in found if path.name[0] != "."]
 
     def _digest(self, key: str) -> str:
-        name = key.rsplit("/", 1)[1].split(".", 1)[0]
+        name = key.rsplit("/", 1)[1].split(".", 1)[0].split("@", 1)[0]
         if len(name) == 64:
             return name
         if self.remote:
@@ -136,6 +182,10 @@ class Lake:
         if not known:
             self.remote.put_file(str(local), f"{self.url}/{key}")  # an object appears whole or not at all
         return local
+
+
+def _folder(source: str, table: str) -> str:
+    return f"raw/{source}/{table}"
 
 
 def digest_of(content: bytes | Path) -> str:

@@ -29,7 +29,7 @@ from ingestion.locking import Check, locked_warehouse
 from ingestion.packages import Packages, Part, PartFailed, warehouse_id
 from ingestion.report import Outcome, Report
 from ingestion.settings import ROOT, LandingSettings, read
-from ingestion.source import Batch, LakeFile, Problem, Source, SourceError, StoredFile, Unchanged
+from ingestion.source import Batch, LakeEntry, LakeFile, Problem, Source, SourceError, StoredFile, Unchanged
 from ingestion.warehouse import RAW, Warehouse, brief, columns, literal, quoted
 
 log = logging.getLogger(__name__)
@@ -39,12 +39,14 @@ OWN_SCHEMA = "landing"
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller asked for. Dates are the source's own, both inclusive; `wait` is seconds for the lock."""
+    """What the caller asked for. Dates are the source's own, both inclusive; `wait` is seconds for the lock;
+    `logical_at` is the instant the run is for."""
 
     since: date | None = None
     until: date | None = None
     params: Mapping[str, str] = field(default_factory=dict)
     wait: float = 0
+    logical_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 
 def land(sources: Sequence[Source], options: Options, report: Report) -> list[Outcome]:
@@ -83,14 +85,30 @@ class SourceRun:
     def __init__(self, landing: Landing, source: Source) -> None:
         self._landing, self._source = landing, source
         self.since, self.until = landing.options.since, landing.options.until
-        self.params = landing.options.params
+        self.params, self.logical_at = landing.options.params, landing.options.logical_at
         self.scratch = landing.scratch / "source"
         self.scratch.mkdir()
 
-    def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
-        stored = self._landing.lake.put(self._source.name, table, name, content, sha256)
+    def store(
+        self,
+        table: str,
+        name: str,
+        content: bytes | Path,
+        sha256: str | None = None,
+        *,
+        label: str = "",
+        day: date | None = None,
+    ) -> StoredFile:
+        dated = day or self.logical_at.date()
+        stored = self._landing.lake.put(self._source.name, table, name, content, sha256, day=dated, label=label)
         crash_point("extract.page")
         return stored
+
+    def stored(self, table: str, since: date | None = None, until: date | None = None) -> list[LakeEntry]:
+        return self._landing.lake.entries(self._source.name, table, since, until)
+
+    def open(self, entry: LakeEntry) -> StoredFile:
+        return self._landing.lake.open(entry)
 
     def landed(self, table: str) -> frozenset[str]:
         rows = self._landing.warehouse.rows(

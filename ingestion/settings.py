@@ -11,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import ConfigurationError
@@ -37,6 +37,9 @@ class LandingSettings(Settings):
     """Where delivered bytes are kept: a folder or `s3://bucket/prefix`; default `<METERHOUSE_DATA>/lake`."""
     pseudonym_key: str | None = None
     """Key of the pseudonyms; when unset a key file is made once under METERHOUSE_DATA."""
+
+    meterhouse_logical_at: AwareDatetime | None = None
+    """The instant that landings are for (ISO 8601 with offset) where `--logical-at` is not given; default: now."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much the log lines say."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -115,6 +115,9 @@ class SourceError(Exception):
 class Run(Protocol):
     """What one landing of one source may use. Implemented by `landing.py`."""
 
+    logical_at: datetime
+    """The instant this run is for (UTC). Readers go by it and never by the clock, so that a run of yesterday can be
+    repeated today."""
     since: date | None
     until: date | None
     params: Mapping[str, str]
@@ -122,8 +125,29 @@ class Run(Protocol):
     """A folder of this run on the local disk, for copies that DuckDB reads (unpacked, or rewritten to keep every
     digit). It lives until the run's load is over, then goes."""
 
-    def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
-        """Puts verbatim bytes (or a local file, which is moved) into the lake; the same content is stored once."""
+    def store(
+        self,
+        table: str,
+        name: str,
+        content: bytes | Path,
+        sha256: str | None = None,
+        *,
+        label: str = "",
+        day: date | None = None,
+    ) -> StoredFile:
+        """Puts verbatim bytes (or a local file, which is moved) into the lake, under `day` (default: of `logical_at`).
+
+        The same content is stored once per label. A label says what the bytes themselves do not (the request they
+        answer, the meter their file name told); it stands in the lake's name and so survives the warehouse.
+        """
+        ...
+
+    def stored(self, table: str, since: date | None = None, until: date | None = None) -> list[LakeEntry]:
+        """What the lake holds of the table between two days (both in), by day and key: for landing it again."""
+        ...
+
+    def open(self, entry: LakeEntry) -> StoredFile:
+        """A file that `stored` listed, with a local path."""
         ...
 
     def landed(self, table: str) -> frozenset[str]:
@@ -137,6 +161,15 @@ class Run(Protocol):
     def progress(self, done: int, total: int | None, what: str) -> None:
         """Moves the progress bar on a terminal, logs now and then elsewhere."""
         ...
+
+
+@dataclass(frozen=True)
+class LakeEntry:
+    """One name in the lake, not opened yet."""
+
+    key: str
+    day: date
+    label: str
 
 
 @dataclass(frozen=True)
@@ -155,14 +188,12 @@ class StoredFile:
 
 
 def source_file(key: str) -> str:
-    """The short name that a lake file has on its rows: its hash as in the key, and `@` with what its room adds.
+    """The short name that a lake file has on its rows: its hash as in the key, and `@` with its label if it has one.
 
     `raw.landed_files` leads from it to the lake and to where the file came from. Short, because PostgreSQL stores it
     anew on each row: a whole key on 10 million half-hours costs 400 MB and 4 CPU seconds more.
     """
-    room, name = key.split("/")[1], key.rsplit("/", 1)[1]
-    _, mark, addition = room.partition("@")
-    return name.split(".", 1)[0] + mark + addition
+    return key.rsplit("/", 1)[1].split(".", 1)[0]
 
 
 @dataclass(frozen=True)

@@ -276,3 +276,26 @@ def test_nothing_is_left_in_the_working_folders(house: House) -> None:
 
 def test_crash_points_do_nothing_unless_named() -> None:
     crash_point("load.start")
+
+
+def test_the_lake_is_dated_by_the_logical_instant_never_by_the_clock(duckdb_house: House) -> None:
+    """An instant of Winnipeg's evening is the next day in UTC."""
+    house = duckdb_house
+    keys = []
+    for name, told, env in (
+        ("a", ["--logical-at", "2020-12-31T22:30:00-06:00"], "2019-01-01T00:00:00Z"),
+        ("b", [], "2020-02-29T00:00:00Z"),
+    ):
+        house.deliver(name, [(name, "t", "1")])
+        done = house.run("land", "fake", *told, METERHOUSE_LOGICAL_AT=env)
+        assert done.returncode == 0, done.stderr
+        keys += house.warehouse.query(f"select left(lake_key, 34) from raw.landed_files where uri like '%/{name}.json'")
+    assert keys == [("raw/fake/fake_readings/2021/01/01/",), ("raw/fake/fake_readings/2020/02/29/",)]
+
+
+@pytest.mark.parametrize("instant", ["yesterday", "2021-04-06T15:00:00"])
+def test_a_logical_instant_that_says_nothing_definite_is_a_usage_error(house: House, instant: str) -> None:
+    done = house.run("land", "fake", "--logical-at", instant)
+    assert done.returncode == 2 and instant in done.stderr
+    done = house.run("land", "fake", METERHOUSE_LOGICAL_AT=instant)
+    assert done.returncode == 2 and "METERHOUSE_LOGICAL_AT" in done.stderr

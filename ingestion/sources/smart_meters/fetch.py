@@ -164,18 +164,18 @@ def new_files(run: Run, where: str) -> Iterator[Delivered | Problem | Unchanged]
                 continue
             name = _name(uri)
             text = _plain(name, content)
-            room = _room(name, text)
+            label = _label(name, text)
             # In one load a content lands once, whatever else was known of its address: its rows have one place each.
-            if (sha256, room) in of_this_run or (known_sha is None and (sha256, room) in everywhere):
+            if (sha256, label) in of_this_run or (known_sha is None and (sha256, label) in everywhere):
                 yield Unchanged(TABLE, uri)
                 continue
             check_text(text)
         except BadContent as error:
             yield Problem(error.code, error.message, TABLE, uri, error.row, error.column)
             continue
-        everywhere.add((sha256, room))
-        of_this_run.add((sha256, room))
-        stored = run.store(room, name, content, sha256)
+        everywhere.add((sha256, label))
+        of_this_run.add((sha256, label))
+        stored = run.store(TABLE, name, content, sha256, label=label)
         path = stored.path
         if len(text) != len(content):
             path = folder / f"{number}.json"
@@ -191,22 +191,22 @@ def _plain(name: str, content: bytes) -> bytes:
     return text.removeprefix(_BOM)
 
 
-def _room(name: str, text: bytes) -> str:
-    """Where in the lake a file lies. One that names no meter point has a room by its name: the same bytes under another
-    name are about another meter, and the lake keeps equal bytes of one room once."""
+def _label(name: str, text: bytes) -> str:
+    """What the lake's name adds to a file that names no meter point: the same bytes under another name are about
+    another meter, and the lake keeps equal bytes of one label once."""
     if b"meterpoint" in text[:_HEAD].lower() or b"meterpoint" in text.lower():
-        return TABLE
-    return f"{TABLE}@{re.sub(r'[^A-Za-z0-9._-]', '_', _stem(name))}"
+        return ""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", _stem(name))
 
 
 def _landed(run: Run) -> tuple[dict[str, tuple[str | None, str]], set[tuple[str, str]]]:
-    """Version and hash of the latest content that was landed from each address; hash and lake room of every content."""
+    """Version and hash of the latest content that was landed from each address; hash and label of every content."""
     found = run.query(
-        "select uri, version, sha256, lake_key from raw.landed_files "
+        "select uri, version, sha256, source_file from raw.landed_files "
         f"where source = 'smart_meters' and table_name = '{TABLE}' order by _dlt_load_id"
     )
     last = {str(uri): (None if version is None else str(version), str(sha)) for uri, version, sha, _ in found}
-    return last, {(str(sha), str(key).split("/")[1]) for _, _, sha, key in found}
+    return last, {(str(sha), str(name).partition("@")[2]) for _, _, sha, name in found}
 
 
 def _is_delivery(name: str) -> bool:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from ingestion.lake import Lake
-from ingestion.source import Batch, Problem, Source, SourceError, StoredFile, Unchanged
+from ingestion.source import Batch, LakeEntry, Problem, Source, SourceError, StoredFile, Unchanged
 
 FILES = (
     "source",
@@ -36,6 +36,7 @@ class SmallLanding:
 
     since: date | None = None
     until: date | None = None
+    logical_at = datetime(2021, 4, 6, 15, 30, tzinfo=UTC)
 
     def __init__(self, folder: Path, source: Source) -> None:
         self.source, self.params = source, dict[str, str]()
@@ -56,8 +57,25 @@ class SmallLanding:
 
     # What readers ask for
 
-    def store(self, table: str, name: str, content: bytes | Path, sha256: str | None = None) -> StoredFile:
-        return self.lake.put(self.source.name, table, name, content, sha256)
+    def store(
+        self,
+        table: str,
+        name: str,
+        content: bytes | Path,
+        sha256: str | None = None,
+        *,
+        label: str = "",
+        day: date | None = None,
+    ) -> StoredFile:
+        return self.lake.put(
+            self.source.name, table, name, content, sha256, day=day or self.logical_at.date(), label=label
+        )
+
+    def stored(self, table: str, since: date | None = None, until: date | None = None) -> list[LakeEntry]:
+        return self.lake.entries(self.source.name, table, since, until)
+
+    def open(self, entry: LakeEntry) -> StoredFile:
+        return self.lake.open(entry)
 
     def landed(self, table: str) -> frozenset[str]:
         rows = self.query(f"select sha256 from raw.landed_files where table_name = '{table}'")
