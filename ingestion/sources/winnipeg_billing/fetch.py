@@ -11,8 +11,9 @@ from typing import Any
 import duckdb
 
 from ingestion.clients.content import BadContent, bad_json, check_depth, check_text, sql_text
+from ingestion.clients.http import Answer
 from ingestion.source import Run, SourceError, StoredFile
-from ingestion.sources.winnipeg_billing.client import Answer, SodaClient
+from ingestion.sources.winnipeg_billing.client import SodaClient, fields
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class Portal:
             taken += len(ids)
             if ids or not pages:
                 stored = self.run.store("utility_billing", "page.json", answer.path, answer.sha256)
-                pages.append(Page(stored, answer.uri, ids, answer.fields))
+                pages.append(Page(stored, answer.uri, ids, fields(answer)))
             self.run.progress(taken, expected, "bills" if "*" in select else "row identifiers")
             if not ids or (expected is not None and taken >= expected):
                 break

@@ -6,10 +6,10 @@ import re
 
 from pydantic import Field, SecretStr, field_validator
 
+from ingestion.clients.http import LOOPBACK, Patience
 from ingestion.settings import Settings
 
 _DOMAIN = re.compile(r"(?:(https?)://)?([A-Za-z0-9.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?/?")
-_LOOPBACK = ("127.0.0.1", "localhost")
 
 
 class BillingSettings(Settings):
@@ -35,7 +35,7 @@ class BillingSettings(Settings):
         found = _DOMAIN.fullmatch(value.strip())
         if not found:
             raise ValueError("give a host such as data.winnipeg.ca, without path, user or password")
-        if found[1] == "http" and found[2] not in _LOOPBACK:
+        if found[1] == "http" and found[2] not in LOOPBACK:
             raise ValueError("plain http is for 127.0.0.1 and localhost only")
         return value.strip().rstrip("/")
 
@@ -49,5 +49,13 @@ class BillingSettings(Settings):
         return self.socrata_domain.split("://", 1)[-1]
 
     @property
-    def is_loopback(self) -> bool:
-        return self.host.rsplit(":", 1)[0] in _LOOPBACK
+    def patience(self) -> Patience:
+        """For one request."""
+        return Patience(
+            self.socrata_connect_seconds,
+            self.socrata_read_seconds,
+            self.socrata_page_seconds,
+            self.socrata_tries,
+            self.socrata_wait_seconds,
+            self.socrata_wait_cap_seconds,
+        )

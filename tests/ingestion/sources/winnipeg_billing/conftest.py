@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ingestion.sources.winnipeg_billing import SOURCE
-from simulator.socrata import RunningServer, serve
+from simulator.systems.winnipeg_billing.portal import Portal, serve
 from simulator.world import Size, make_world
 from tests.ingestion.sources.small_landing import SmallLanding
 
@@ -20,13 +20,15 @@ TOKEN = "canary-Zq81-token"
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """400 bills; pages of 150 make three of them."""
     folder = tmp_path_factory.mktemp("billing") / "world"
-    make_world(folder, Size(bills=400, meters=1, starts_on=date(2021, 1, 1), until=date(2021, 1, 2)))
+    make_world(
+        folder, Size(bills=400, meters=1, starts_on=date(2021, 1, 1), until=date(2021, 1, 2)), ["winnipeg_billing"]
+    )
     return folder
 
 
 @pytest.fixture
-def server(world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServer]:
-    with serve(world) as running:
+def server(world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Portal]:
+    with serve(world / "winnipeg_billing") as running:
         settings = {
             "SOCRATA_DOMAIN": running.domain,
             "SOCRATA_DATASET_ID": running.id,
@@ -41,5 +43,5 @@ def server(world: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningServ
 
 
 @pytest.fixture
-def landing(server: RunningServer, tmp_path: Path) -> SmallLanding:
+def landing(server: Portal, tmp_path: Path) -> SmallLanding:
     return SmallLanding(tmp_path, SOURCE)

@@ -21,16 +21,14 @@ from ingestion.settings import read
 from ingestion.sources.winnipeg_billing.client import SodaClient
 from ingestion.sources.winnipeg_billing.settings import BillingSettings
 from simulator import wire_faults as wire
-from simulator.socrata import RunningServer
+from simulator.systems.winnipeg_billing.portal import Portal
 from tests.ingestion.sources.small_landing import SmallLanding
 
 PAGE = "$offset=150"
 
 
 @pytest.fixture(autouse=True)
-def no_token_in_the_log(
-    server: RunningServer, landing: SmallLanding, caplog: pytest.LogCaptureFixture
-) -> Iterator[None]:
+def no_token_in_the_log(server: Portal, landing: SmallLanding, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """Whatever goes wrong: the token is in no log line, even at DEBUG, in no lake file and in no row."""
     caplog.set_level(logging.DEBUG)
     yield
@@ -46,7 +44,7 @@ def refused(landing: SmallLanding) -> str:
     return error.code
 
 
-def tries(server: RunningServer) -> int:
+def tries(server: Portal) -> int:
     return sum(PAGE in request.text for request in server.log)
 
 
@@ -66,7 +64,7 @@ def tries(server: RunningServer) -> int:
     ],
     ids=["429", "429 date", "202", "500", "502", "503", "504", "cut", "gzip cut", "no closing bracket"],
 )
-def test_what_passes_is_tried_again(act: wire.Act, server: RunningServer, landing: SmallLanding) -> None:
+def test_what_passes_is_tried_again(act: wire.Act, server: Portal, landing: SmallLanding) -> None:
     server.fault(act, match=PAGE, times=2)
     assert landing.land() == len(server.rows)
     assert tries(server) == 3
@@ -84,7 +82,7 @@ def test_what_passes_is_tried_again(act: wire.Act, server: RunningServer, landin
     ids=["429", "202", "503", "cut", "gzip cut"],
 )
 def test_what_does_not_pass_ends_after_five_tries(
-    act: wire.Act, code: str, server: RunningServer, landing: SmallLanding
+    act: wire.Act, code: str, server: Portal, landing: SmallLanding
 ) -> None:
     server.fault(act, match=PAGE, times=None)
     assert refused(landing) == code
@@ -116,20 +114,18 @@ def test_what_does_not_pass_ends_after_five_tries(
         "open brackets", "deep", "surrogate", "latin-1", "NUL", "no :id",
     ],
 )  # fmt: skip
-def test_what_cannot_pass_is_not_tried_again(
-    act: wire.Act, code: str, server: RunningServer, landing: SmallLanding
-) -> None:
+def test_what_cannot_pass_is_not_tried_again(act: wire.Act, code: str, server: Portal, landing: SmallLanding) -> None:
     server.fault(act, match=PAGE, times=None)
     assert refused(landing) == code
     assert tries(server) == 1
 
 
-def test_a_nul_is_refused_with_its_row_and_column(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_nul_is_refused_with_its_row_and_column(server: Portal, landing: SmallLanding) -> None:
     server.fault(wire.body(b'[{":id":"a"},{":id":"b","town":"x\\u0000"}]'), match=PAGE)
     assert "row 2, column town" in landing.refusal().message
 
 
-def test_a_row_that_has_one_key_twice_fails_the_reading(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_row_that_has_one_key_twice_fails_the_reading(server: Portal, landing: SmallLanding) -> None:
     """DuckDB's query refuses it, where Python's JSON would keep the last; landing then refuses the whole set."""
     page = json.dumps([server.row(position) for position in range(150, 300)])
     server.fault(wire.body(page.replace("{", '{"town":"elsewhere",', 1).encode()), match=PAGE, times=None)
@@ -138,7 +134,7 @@ def test_a_row_that_has_one_key_twice_fails_the_reading(server: RunningServer, l
     assert landing.count("utility_billing") == 0
 
 
-def test_a_backslash_before_u0000_is_ordinary_text(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_backslash_before_u0000_is_ordinary_text(server: Portal, landing: SmallLanding) -> None:
     row = server.row(0)
     server.upsert({**row, "town": "C:\\u0000"})
     landing.land()
@@ -146,7 +142,7 @@ def test_a_backslash_before_u0000_is_ordinary_text(server: RunningServer, landin
 
 
 def test_the_wait_is_what_the_server_asks_for_up_to_the_cap(
-    server: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Portal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOCRATA_WAIT_CAP_SECONDS", "120")
     slept: list[float] = []
@@ -160,7 +156,7 @@ def test_the_wait_is_what_the_server_asks_for_up_to_the_cap(
 
 
 def test_a_server_that_says_nothing_is_left_in_time(
-    server: RunningServer, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+    server: Portal, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOCRATA_READ_SECONDS", "0.1")
     monkeypatch.setenv("SOCRATA_TRIES", "2")
@@ -170,7 +166,7 @@ def test_a_server_that_says_nothing_is_left_in_time(
 
 
 def test_a_dripping_server_meets_the_deadline_for_the_whole_answer(
-    server: RunningServer, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+    server: Portal, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOCRATA_PAGE_SECONDS", "0.4")
     server.fault(wire.drip(pause=0.02), match=PAGE, times=None)
@@ -179,24 +175,24 @@ def test_a_dripping_server_meets_the_deadline_for_the_whole_answer(
     assert time.monotonic() - began < 5
 
 
-def test_a_body_cut_at_a_row_and_closed_well_is_a_short_page(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_body_cut_at_a_row_and_closed_well_is_a_short_page(server: Portal, landing: SmallLanding) -> None:
     server.fault(wire.cut_at_row(), match=PAGE)
     assert landing.land() == len(server.rows)
 
 
-def test_a_count_that_the_rows_do_not_reach_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_count_that_the_rows_do_not_reach_is_refused(server: Portal, landing: SmallLanding) -> None:
     server.fault(wire.lying_count(401), match="count(*)", times=None)
     error = landing.refusal()
     assert (error.code, error.message) == ("DATA_COUNT_MISMATCH", "expected=401 got=400 rows")
 
 
-def test_a_count_that_the_rows_exceed_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_count_that_the_rows_exceed_is_refused(server: Portal, landing: SmallLanding) -> None:
     server.fault(wire.lying_count(399), match="count(*)", times=None)
     assert refused(landing) == "DATA_COUNT_MISMATCH"
 
 
 def test_a_portal_that_cannot_count_is_read_to_the_empty_page(
-    server: RunningServer, landing: SmallLanding, caplog: pytest.LogCaptureFixture
+    server: Portal, landing: SmallLanding, caplog: pytest.LogCaptureFixture
 ) -> None:
     server.fault(wire.status(400), match="count(*)", times=None)
     assert landing.land() == len(server.rows)
@@ -204,9 +200,7 @@ def test_a_portal_that_cannot_count_is_read_to_the_empty_page(
     assert server.log[-3].params["$offset"] == "400" or any(r.params.get("$offset") == "400" for r in server.log)
 
 
-def test_pages_in_no_order_are_refused_though_their_total_is_right(
-    server: RunningServer, landing: SmallLanding
-) -> None:
+def test_pages_in_no_order_are_refused_though_their_total_is_right(server: Portal, landing: SmallLanding) -> None:
     whole = [server.row(position) for position in range(300)]
     # Two pages as an unordered query gives them: 300 rows, of which 30 come twice and 30 not at all.
     first, second = whole[:150], whole[120:270]
@@ -215,23 +209,23 @@ def test_pages_in_no_order_are_refused_though_their_total_is_right(
     assert refused(landing) == "DATA_DUPLICATE_ID"
 
 
-def test_a_server_that_ignores_the_offset_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_server_that_ignores_the_offset_is_refused(server: Portal, landing: SmallLanding) -> None:
     server.fault(wire.body(json.dumps([server.row(0)]).encode()), match="$order", times=None)
     assert refused(landing) == "DATA_DUPLICATE_ID"
 
 
-def test_metadata_that_is_none_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_metadata_that_is_none_is_refused(server: Portal, landing: SmallLanding) -> None:
     server.fault(wire.body(b'{"id":"samp-1e00"}'), match="/api/views/")
     assert refused(landing) == "PROTOCOL_METADATA"
 
 
-def test_metadata_with_two_names_for_one_column_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_metadata_with_two_names_for_one_column_is_refused(server: Portal, landing: SmallLanding) -> None:
     columns = b'{"fieldName":"town"},{"fieldName":"Town"}'
     server.fault(wire.body(b'{"id":"samp-1e00","columns":[%s]}' % columns), match="/api/views/", times=None)
     assert refused(landing) == "DATA_DUPLICATE_COLUMN"
 
 
-def test_a_packed_bomb_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_packed_bomb_is_refused(server: Portal, landing: SmallLanding) -> None:
     bomb = gzip.compress(b"[" + b" " * (40 << 20) + b"]", 9)
 
     def act(exchange: wire.Exchange) -> None:
@@ -242,7 +236,7 @@ def test_a_packed_bomb_is_refused(server: RunningServer, landing: SmallLanding) 
     assert refused(landing) == "DATA_BOMB"
 
 
-def test_an_encoding_nobody_asked_for_is_refused(server: RunningServer, landing: SmallLanding) -> None:
+def test_an_encoding_nobody_asked_for_is_refused(server: Portal, landing: SmallLanding) -> None:
     def act(exchange: wire.Exchange) -> None:
         exchange.send(wire.Answer(200, b"x", {"Content-Type": "application/json", "Content-Encoding": "br"}))
 
@@ -250,7 +244,7 @@ def test_an_encoding_nobody_asked_for_is_refused(server: RunningServer, landing:
     assert refused(landing) == "PROTOCOL_CONTENT_ENCODING"
 
 
-def test_a_redirect_is_refused_and_the_token_stays_at_home(server: RunningServer, landing: SmallLanding) -> None:
+def test_a_redirect_is_refused_and_the_token_stays_at_home(server: Portal, landing: SmallLanding) -> None:
     heard: list[str] = []
 
     class Elsewhere(BaseHTTPRequestHandler):
@@ -272,22 +266,22 @@ def test_a_redirect_is_refused_and_the_token_stays_at_home(server: RunningServer
     assert heard == []
 
 
-def test_the_token_travels_in_its_header_and_nowhere_else(server: RunningServer, landing: SmallLanding) -> None:
+def test_the_token_travels_in_its_header_and_nowhere_else(server: Portal, landing: SmallLanding) -> None:
     landing.land()
-    assert {request.token for request in server.log} == {"canary-Zq81-token"}
+    assert {request.header("X-App-Token") for request in server.log} == {"canary-Zq81-token"}
     assert not any("canary" in request.text for request in server.log)
 
 
 def test_without_a_token_the_set_is_read_all_the_same(
-    server: RunningServer, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+    server: Portal, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("SOCRATA_APP_TOKEN")
     landing.land()
-    assert {request.token for request in server.log} == {None}
+    assert {request.header("X-App-Token") for request in server.log} == {None}
 
 
 def test_a_host_that_does_not_exist_is_unreachable(
-    server: RunningServer, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+    server: Portal, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOCRATA_DOMAIN", "portal.invalid")
     monkeypatch.setenv("SOCRATA_TRIES", "2")
@@ -295,7 +289,7 @@ def test_a_host_that_does_not_exist_is_unreachable(
 
 
 def test_a_certificate_nobody_signed_is_refused_at_once(
-    server: RunningServer, landing: SmallLanding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: Portal, landing: SmallLanding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import ssl
 
@@ -339,7 +333,7 @@ def test_verification_is_switched_off_nowhere() -> None:
     ],
 )
 def test_a_bad_setting_is_named_and_its_value_is_not(
-    name: str, value: str, server: RunningServer, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+    name: str, value: str, server: Portal, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(ConfigurationError) as caught:
@@ -349,7 +343,7 @@ def test_a_bad_setting_is_named_and_its_value_is_not(
 
 
 @pytest.mark.parametrize("domain", ["https://data.example.org/", "data.example.org", "http://localhost:8080"])
-def test_a_good_domain_is_taken(domain: str, server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_good_domain_is_taken(domain: str, server: Portal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOCRATA_DOMAIN", domain)
     settings = read(BillingSettings)
     assert settings.scheme + settings.host in ("https://data.example.org", "http://localhost:8080")
