@@ -137,7 +137,8 @@ def _over_http(bench: Bench, way: str) -> Figure:
     with subprocess.Popen(serve, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as portal:
         try:
             assert portal.stdout is not None
-            domain = portal.stdout.readline().strip()
+            settings = (line.strip().partition("=") for line in portal.stdout)
+            domain = next(value for name, _, value in settings if name == "SOCRATA_DOMAIN")
             return bench.run(
                 way, ["-m", "ingestion", "land", "winnipeg_billing"], bench.world.bills,
                 SOCRATA_DOMAIN=domain, SOCRATA_DATASET_ID=bench.world.dataset_id,

@@ -27,7 +27,7 @@ class World:
 
     @property
     def dataset_id(self) -> str:
-        return str(json.loads((self.made / "truth.json").read_text())["dataset_id"])
+        return str(json.loads((self.made / "truth.json").read_text())["bills"]["dataset_id"])
 
     @property
     def readings(self) -> Path:
@@ -61,11 +61,11 @@ def prepared(root: Path, bills: int, half_hours: int) -> World:
 
 
 def _save_pages(world: World) -> None:
-    from simulator.socrata import serve
+    from simulator.systems.winnipeg_billing.portal import serve
 
     world.pages.mkdir(parents=True, exist_ok=True)
     rows: dict[str, int] = {}
-    with serve(world.made) as server:
+    with serve(world.made / "winnipeg_billing") as server:
         resource = f"{server.domain}/resource/{world.dataset_id}.json"
         view = requests.get(f"{server.domain}/api/views/{world.dataset_id}.json", timeout=60).json()
         columns = [":id", ":created_at", ":updated_at", *(column["fieldName"] for column in view["columns"])]

@@ -7,17 +7,26 @@ import signal
 import subprocess
 import threading
 import time
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from dotenv import dotenv_values
 
-from simulator.billing_world import DATASET_ID
-from simulator.meters import kwh
-from simulator.socrata import serve as serve_world
-from simulator.world import DEFAULT_WORLD, ROOT, Size, make_day, make_faults, make_world, settings_for
+from simulator.systems import systems
+from simulator.world import (
+    DEFAULT_WORLD,
+    NOW,
+    ROOT,
+    Size,
+    make_day,
+    make_faults,
+    make_world,
+    sample,
+    settings_for,
+    size_of,
+)
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 World = Annotated[Path, typer.Option("--world", help="Folder of a world that `make` wrote.")]
@@ -26,6 +35,21 @@ World = Annotated[Path, typer.Option("--world", help="Folder of a world that `ma
 def _day(value: str | date) -> date:
     """Typer hands the default through the parser too."""
     return value if isinstance(value, date) else date.fromisoformat(value)
+
+
+def _instant(value: str) -> datetime:
+    """An instant with its zone, or in UTC."""
+    found = datetime.fromisoformat(value)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+Generation = Annotated[int, typer.Option(min=1, max=2, help="Which edition of the bills to begin with.")]
+At = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=_instant, metavar="INSTANT", envvar=NOW, help="When to look at the world; its own now if not given."
+    ),
+]
 
 
 @app.command()
@@ -43,12 +67,12 @@ def make(
     started = time.perf_counter()
     size = Size(seed=seed, bills=bills, meters=meters, starts_on=first_day, until=last_day)
     truth = make_world(out, size if half_hours is None else size.with_half_hours(half_hours))
-    rows = f"{truth['bills']['generations']['1']['rows']:,} bills, {truth['meters']['rows']:,} half-hours"
-    typer.echo(f"made {out} in {time.perf_counter() - started:.1f} s: {rows}")
+    said = [s.summary(truth[s.truth_key or name]) for name, s in systems().items() if s.summary is not None]
+    typer.echo(f"made {out} in {time.perf_counter() - started:.1f} s: {', '.join(said)}")
     if faults:
         folder = out.with_name(f"{out.name}_faults")
         make_faults(folder)
-        typer.echo(f"made {folder}: broken deliveries of both systems")
+        typer.echo(f"made {folder}: broken and odd deliveries")
 
 
 @app.command()
@@ -58,20 +82,21 @@ def day(
     world: World = DEFAULT_WORLD,
 ) -> None:
     """Write a later delivery: one more day of reads for the meters of a world."""
-    rows, watt_hours = make_day(_made(world), day, out)
-    typer.echo(f"{rows} half-hours, {kwh(watt_hours)} kWh in {out}")
+    typer.echo(make_day(_made(world), day, out))
 
 
 @app.command()
 def serve(
     world: World = DEFAULT_WORLD,
-    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 0,
-    generation: Annotated[int, typer.Option(min=1, max=2, help="Which edition of the bills to begin with.")] = 1,
+    port: Annotated[int, typer.Option(help="Of the first server, the others follow; 0 takes free ones.")] = 0,
+    generation: Generation = 1,
+    at: At = None,
 ) -> None:
-    """Serve the bills of a world on loopback until interrupted; the first line printed is SOCRATA_DOMAIN."""
-    with serve_world(_made(world), port=port, generation=generation) as server:
-        typer.echo(server.domain)
-        typer.echo(f"data set {DATASET_ID}, {len(server.rows)} rows; stop with Ctrl-C", err=True)
+    """Serve a world on loopback until interrupted; prints the settings that point ingestion to it, a line each."""
+    with sample(_made(world), now=at, generation=generation, port=port) as served:
+        for name, value in served.settings.items():
+            typer.echo(f"{name}={value}")
+        typer.echo(f"serving {', '.join(served.servers)}; stop with Ctrl-C", err=True)
         try:
             threading.Event().wait()
         except KeyboardInterrupt:
@@ -82,28 +107,31 @@ def serve(
 def run(
     command: Annotated[list[str], typer.Argument(help="The command, after --.")],
     world: World = DEFAULT_WORLD,
-    generation: Annotated[int, typer.Option(min=1, max=2)] = 1,
+    generation: Generation = 1,
+    at: At = None,
     env_file: Annotated[Path, typer.Option(help="Looked into for settings, as ingestion does.")] = ROOT / ".env",
 ) -> None:
-    """Run a command with the settings of the sample world, its bills being served meanwhile.
+    """Run a command with the settings of the sample world, which is served meanwhile.
 
     When one of those settings is set already (environment or .env), the command runs untouched: sample and real are
     never mixed. The exit code is the command's.
     """
-    names = list(settings_for(world, ""))
+    names = list(settings_for(world))
     in_file = {name.upper(): value for name, value in dotenv_values(env_file).items()}
     already = [name for name in names if os.environ.get(name) or in_file.get(name)]
     if already:
         typer.echo(f"simulator: {', '.join(already)} set already; the sample world stays out of the way", err=True)
         raise typer.Exit(_call(command, dict(os.environ)))
-    with serve_world(_made(world), generation=generation) as server:
-        raise typer.Exit(_call(command, {**os.environ, **settings_for(world, server.domain)}))
+    with sample(_made(world), now=at, generation=generation) as served:
+        raise typer.Exit(_call(command, {**os.environ, **served.settings}))
 
 
 def _made(world: Path) -> Path:
-    if not (world / "truth.json").exists():
+    """The world, made when there is none, and made anew at its size when it lacks a system."""
+    is_there = (world / "truth.json").exists()
+    if not is_there or not all((world / name).is_dir() for name in systems()):
         typer.echo(f"simulator: making the sample world in {world}", err=True)
-        make_world(world)
+        make_world(world, size_of(world) if is_there else None)
     return world
 
 

@@ -1,4 +1,4 @@
-"""What can go wrong on the wire, on demand. Each function makes one act; `Portal.fault` says when it happens.
+"""What can go wrong on the wire, on demand. Each function makes one act; `Station.fault` says when it happens.
 
 server.fault(status(429, retry_after=1), match="$offset=1000", times=2)
 """

@@ -99,7 +99,7 @@ def test_months_towns_and_service_types(tiny: tuple[Path, dict[str, Any]]) -> No
 
 def test_spreading_worked_out_by_hand() -> None:
     """10.00 over 2021-01-30 to 2021-03-02: 2 + 28 + 1 days; 0.65 and 9.03 rounded, the rest 0.32 is March's."""
-    from simulator.bill_truth import months_of, split
+    from simulator.systems.winnipeg_billing.bill_truth import months_of, split
 
     parts = months_of(date(2021, 1, 30), date(2021, 3, 2))
     assert parts == (("2021-01", 2), ("2021-02", 28), ("2021-03", 1))

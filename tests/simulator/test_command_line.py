@@ -11,9 +11,11 @@ from pathlib import Path
 
 import requests
 
+from simulator.world import NOW, settings_for
+
 ROOT = Path(__file__).resolve().parents[2]
-SETTINGS = ("SOCRATA_DOMAIN", "SOCRATA_DATASET_ID", "SMART_METERS_READINGS", "SMART_METERS_DATABASE")
-SHOW = "import json, os; print(json.dumps({k: v for k, v in os.environ.items() if k[:5] in ('SOCRA', 'SMART')}))"
+SETTINGS = (*settings_for(Path("world")), NOW)
+SHOW = f"import json, os; print(json.dumps({{k: v for k, v in os.environ.items() if k in {SETTINGS}}}))"
 
 
 NO_FILE = ("--env-file", "/nonexistent/.env")
@@ -27,6 +29,11 @@ def simulator(*words: object, **settings: str) -> subprocess.CompletedProcess[st
     )
 
 
+def test_the_settings_are_those_of_every_system() -> None:
+    spine = {"SOCRATA_DOMAIN", "SOCRATA_DATASET_ID", "SMART_METERS_READINGS", "SMART_METERS_DATABASE"}
+    assert spine <= set(settings_for(Path("world")))
+
+
 def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(default_world: Path) -> None:
     code = f"{SHOW}; import urllib.request as u; print(u.urlopen(os.environ['SOCRATA_DOMAIN'] + '/resource/'\
  + os.environ['SOCRATA_DATASET_ID'] + '.json?$select=count(*)').read().decode()); raise SystemExit(7)"
@@ -36,6 +43,7 @@ def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(defa
     found = json.loads(settings)
     assert set(found) == set(SETTINGS)
     assert found["SOCRATA_DOMAIN"].startswith("http://127.0.0.1:")
+    assert found[NOW] == "2021-04-06T15:30:00Z"
     assert len(list(Path(found["SMART_METERS_READINGS"]).glob("*.json"))) == 60
     assert Path(found["SMART_METERS_DATABASE"]).exists()
     assert json.loads(count) == [{"count": "12000"}]
@@ -110,7 +118,8 @@ def test_serve_says_where_and_stops_when_interrupted(default_world: Path) -> Non
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
-        domain = process.stdout.readline().strip()
+        printed = dict(process.stdout.readline().strip().split("=", 1) for _ in settings_for(default_world))
+        domain = printed["SOCRATA_DOMAIN"]
         answer = requests.get(f"{domain}/resource/samp-1e00.json", params={"$select": "count(*)"}, timeout=10)
         assert answer.json() == [{"count": "12099"}]
         process.send_signal(signal.SIGINT)

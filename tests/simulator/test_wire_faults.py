@@ -11,29 +11,29 @@ import pytest
 import requests
 
 from simulator import wire_faults
-from simulator.socrata import RunningServer, serve
+from simulator.systems.winnipeg_billing.portal import Portal, serve
 
 DATA = "/resource/samp-1e00.json"
 
 
 @pytest.fixture
-def server(default_world: Path) -> Iterator[RunningServer]:
-    with serve(default_world) as running:
+def server(default_world: Path) -> Iterator[Portal]:
+    with serve(default_world / "winnipeg_billing") as running:
         yield running
 
 
-def get(server: RunningServer, *, timeout: float = 10, **params: object) -> requests.Response:
+def get(server: Portal, *, timeout: float = 10, **params: object) -> requests.Response:
     named = {"$order": ":id", **{f"${name}": str(value) for name, value in params.items()}}
     return requests.get(server.domain + DATA, params=named, timeout=timeout, allow_redirects=False)
 
 
-def test_a_fault_meets_only_the_requests_it_was_planned_for(server: RunningServer) -> None:
+def test_a_fault_meets_only_the_requests_it_was_planned_for(server: Portal) -> None:
     server.fault(wire_faults.status(429, retry_after=7), match="$offset=1000", after=1, times=2)
     codes = [get(server, offset=offset).status_code for offset in (0, 1000, 1000, 0, 1000, 1000)]
     assert codes == [200, 200, 429, 200, 429, 200]
 
 
-def test_statuses_with_and_without_retry_after(server: RunningServer) -> None:
+def test_statuses_with_and_without_retry_after(server: Portal) -> None:
     server.fault(wire_faults.status(429, retry_after=7))
     server.fault(wire_faults.status(429))
     for code in (202, 500, 503, 401):
@@ -44,21 +44,21 @@ def test_statuses_with_and_without_retry_after(server: RunningServer) -> None:
     assert answers[3].json() == {"code": "simulated_500", "error": True, "message": "simulated 500"}
 
 
-def test_for_ever_until_cleared(server: RunningServer) -> None:
+def test_for_ever_until_cleared(server: Portal) -> None:
     server.fault(wire_faults.status(503), times=None)
     assert [get(server).status_code for _ in range(5)] == [503] * 5
     server.clear_faults()
     assert get(server).status_code == 200
 
 
-def test_a_hanging_answer_ends_in_a_time_out(server: RunningServer) -> None:
+def test_a_hanging_answer_ends_in_a_time_out(server: Portal) -> None:
     server.fault(wire_faults.hang(30))
     with pytest.raises(requests.ReadTimeout):
         get(server, timeout=0.2)
 
 
 def test_a_server_that_hangs_can_be_stopped(default_world: Path) -> None:
-    with serve(default_world) as server:
+    with serve(default_world / "winnipeg_billing") as server:
         server.fault(wire_faults.hang(60))
         with pytest.raises(requests.ReadTimeout):
             get(server, timeout=0.1)
@@ -66,27 +66,27 @@ def test_a_server_that_hangs_can_be_stopped(default_world: Path) -> None:
     assert time.monotonic() - started < 2
 
 
-def test_a_drip_outlives_every_single_read(server: RunningServer) -> None:
+def test_a_drip_outlives_every_single_read(server: Portal) -> None:
     server.fault(wire_faults.drip(pause=0.05, piece=200))
     started = time.monotonic()
     assert len(get(server, limit=4, timeout=0.5).json()) == 4
     assert time.monotonic() - started > 0.2
 
 
-def test_a_short_body_breaks_its_promise(server: RunningServer) -> None:
+def test_a_short_body_breaks_its_promise(server: Portal) -> None:
     server.fault(wire_faults.cut_short(0.5))
     with pytest.raises((requests.ConnectionError, requests.exceptions.ChunkedEncodingError)):
         get(server)
 
 
-def test_a_body_cut_at_a_row_looks_whole(server: RunningServer) -> None:
+def test_a_body_cut_at_a_row_looks_whole(server: Portal) -> None:
     server.fault(wire_faults.cut_at_row(0.3))
     answer = get(server)
     assert (answer.status_code, len(answer.json())) == (200, 300)
     assert "Content-Length" not in answer.headers
 
 
-def test_truncated_gzip_raises_nothing(server: RunningServer) -> None:
+def test_truncated_gzip_raises_nothing(server: Portal) -> None:
     server.fault(wire_faults.truncated_gzip(0.5))
     answer = get(server)
     assert answer.status_code == 200
@@ -95,7 +95,7 @@ def test_truncated_gzip_raises_nothing(server: RunningServer) -> None:
         answer.json()
 
 
-def test_answers_that_are_no_rows(server: RunningServer) -> None:
+def test_answers_that_are_no_rows(server: Portal) -> None:
     server.fault(wire_faults.login_page())
     server.fault(wire_faults.error_object())
     server.fault(wire_faults.empty_body())
@@ -113,24 +113,24 @@ def test_answers_that_are_no_rows(server: RunningServer) -> None:
     assert len(untyped.json()) == 1000
 
 
-def test_a_redirect_points_to_another_host(server: RunningServer) -> None:
+def test_a_redirect_points_to_another_host(server: Portal) -> None:
     server.fault(wire_faults.redirect("http://localhost:1/elsewhere"))
     answer = get(server)
     assert (answer.status_code, answer.headers["Location"]) == (302, "http://localhost:1/elsewhere")
 
 
-def test_a_short_page_in_the_middle_is_not_the_end(server: RunningServer) -> None:
+def test_a_short_page_in_the_middle_is_not_the_end(server: Portal) -> None:
     server.fault(wire_faults.short_page(700), match="$offset=1000")
     assert [len(get(server, offset=offset).json()) for offset in (0, 1000, 1700)] == [1000, 700, 1000]
 
 
-def test_a_count_that_lies(server: RunningServer) -> None:
+def test_a_count_that_lies(server: Portal) -> None:
     server.fault(wire_faults.lying_count(99), match="count(*)")
     assert get(server, select="count(*)").json() == [{"count": "99"}]
     assert get(server, select="count(*)").json() == [{"count": "12000"}]
 
 
-def test_the_set_moves_while_someone_pages(server: RunningServer) -> None:
+def test_the_set_moves_while_someone_pages(server: Portal) -> None:
     server.fault(wire_faults.meanwhile(server.advance), match="$offset=1000")
     server.fault(wire_faults.afterwards(server.republish), match="$offset=2000")
     stamps = [
@@ -143,7 +143,7 @@ def test_the_set_moves_while_someone_pages(server: RunningServer) -> None:
     assert len(stamps[3]) == 1
 
 
-def test_another_process_can_steer(server: RunningServer) -> None:
+def test_another_process_can_steer(server: Portal) -> None:
     def post(path: str, order: object = None) -> int:
         return requests.post(server.domain + path, data=json.dumps(order) if order else b"", timeout=10).status_code
 

@@ -88,10 +88,11 @@ def test_no_fault_of_the_fault_set_is_in_the_world(default_world: Path, fault_se
 
 def test_the_fault_set_lists_every_file_it_holds(fault_set: Path, tmp_path: Path) -> None:
     truth = json.loads((fault_set / "truth.json").read_text())
+    meters = truth["meters"]
     for part, folder in (("readings", "readings"), ("second_delivery", "second_delivery"), ("databases", "databases")):
-        listed = {case["file"] for case in truth[part]}
+        listed = {case["file"] for case in meters[part]}
         assert listed == {path.name for path in (fault_set / "smart_meters" / folder).iterdir()}
-    assert {case["outcome"] for case in truth["readings"]} == {"landed", "rejected", "unchanged"}
+    assert {case["outcome"] for case in truth["meters"]["readings"]} == {"landed", "rejected", "unchanged"}
     bills = json.loads((fault_set / "winnipeg_billing" / "generation_1.json").read_bytes())
     assert [row[":id"] for row in bills] == [case["id"] for case in truth["bills"]]
     make_faults(tmp_path / "again")
@@ -102,7 +103,7 @@ def test_broken_files_are_broken_and_odd_ones_are_json(fault_set: Path) -> None:
     truth = json.loads((fault_set / "truth.json").read_text())
     folder = fault_set / "smart_meters" / "readings"
     unreadable = set()
-    for case in truth["readings"]:
+    for case in truth["meters"]["readings"]:
         content = (folder / case["file"]).read_bytes()
         if case["file"].endswith(".gz"):
             continue

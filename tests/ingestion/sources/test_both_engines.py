@@ -11,15 +11,17 @@ import pytest
 from ingestion.landing import Options, land
 from ingestion.report import Outcome, Report
 from ingestion.sources import smart_meters, winnipeg_billing
-from simulator.socrata import serve
+from simulator.systems.winnipeg_billing.portal import serve
 from simulator.world import Size, make_world, settings_for
 from tests.conftest import TestWarehouse
+
+SYSTEMS = ("winnipeg_billing", "smart_meters")
 
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("engines") / "world"
-    make_world(folder, Size(bills=400, meters=3, starts_on=date(2021, 3, 26), until=date(2021, 3, 30)))
+    make_world(folder, Size(bills=400, meters=3, starts_on=date(2021, 3, 26), until=date(2021, 3, 30)), SYSTEMS)
     return folder
 
 
@@ -33,8 +35,8 @@ def _land() -> tuple[Outcome, Outcome]:
 def test_what_is_new_lands_once_and_deletions_are_found(
     warehouse: TestWarehouse, world: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serve(world) as server:
-        for name, value in {**warehouse.env, **settings_for(world, server.domain)}.items():
+    with serve(world / "winnipeg_billing") as server:
+        for name, value in {**warehouse.env, **settings_for(world, {"winnipeg_billing": server.domain})}.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("SOCRATA_PAGE_SIZE", "150")
         truth = json.loads((world / "truth.json").read_text())

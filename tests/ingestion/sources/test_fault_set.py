@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ingestion.sources import smart_meters, winnipeg_billing
-from simulator.socrata import serve
+from simulator.systems.winnipeg_billing.portal import serve
 from simulator.world import make_faults
 from tests.ingestion.sources.small_landing import SmallLanding
 
@@ -30,7 +30,7 @@ def test_each_file_of_readings(
     landing.land()
     landed = {Path(file.uri).name: file.rows for batch in landing.batches for file in batch.files}
     rejected = {Path(str(problem.uri)).name for problem in landing.problems}
-    for case in truth["readings"]:
+    for case in truth["meters"]["readings"]:
         name, outcome = case["file"], case["outcome"]
         if case["fault"].startswith(("none", "the bytes of")):
             continue  # two names of one content: either is landed, the other unchanged
@@ -47,7 +47,7 @@ def test_each_database(
     case: int, faults: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, truth = faults
-    delivered = truth["databases"][case]
+    delivered = truth["meters"]["databases"][case]
     monkeypatch.setenv("SMART_METERS_DATABASE", str(folder / "smart_meters" / "databases" / delivered["file"]))
     monkeypatch.delenv("SMART_METERS_READINGS", raising=False)
     landing = SmallLanding(tmp_path, smart_meters.SOURCE)
@@ -65,7 +65,7 @@ def test_each_odd_bill_lands_as_it_was_sent(
     faults: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, truth = faults
-    with serve(folder) as server:
+    with serve(folder / "winnipeg_billing") as server:
         monkeypatch.setenv("SOCRATA_DOMAIN", server.domain)
         monkeypatch.setenv("SOCRATA_DATASET_ID", server.id)
         landing = SmallLanding(tmp_path, winnipeg_billing.SOURCE)

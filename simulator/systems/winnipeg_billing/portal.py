@@ -1,4 +1,8 @@
-"""A data set as a Socrata portal keeps it: its rows, its answers, what happens to it, what is planned to go wrong."""
+"""A loopback Socrata: serves the bills of a sample world as SODA 2.x, and misbehaves on demand.
+
+``with serve(world / "winnipeg_billing") as server:`` gives `server.domain` for SOCRATA_DOMAIN, `server.log` of what was
+asked, `server.fault(...)` with the acts of `wire_faults`, `server.advance()` to the next edition, and the knobs.
+"""
 
 from __future__ import annotations
 
@@ -7,71 +11,37 @@ import email.utils
 import io
 import json
 import re
-import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
-from simulator.bills import COLUMNS
-from simulator.rows import SYSTEM_WIDTH, UPDATED_AT, Rows
-from simulator.soql import FIELDS, Reader, Refused
+from simulator.systems.winnipeg_billing.bills import COLUMNS
+from simulator.systems.winnipeg_billing.rows import SYSTEM_WIDTH, UPDATED_AT, Rows
+from simulator.systems.winnipeg_billing.soql import FIELDS, Reader, Refused
+from simulator.wire import Request, Station, listening
 from simulator.wire_faults import Act, Answer
 
-KNOBS = {"required_token", "limit_cap", "gzip_level", "renamed_columns", "added_columns", "extra_headers"}
 _HEADER_TYPES = {"calendar_date": "floating_timestamp"}
 
 
-@dataclass(frozen=True)
-class Request:
-    """One request as it came in."""
+class Portal(Station):
+    """A data set as a Socrata portal keeps it: its rows, its answers, what happens to it."""
 
-    number: int
-    method: str
-    path: str
-    params: Mapping[str, str]
-    headers: Mapping[str, str]
+    KNOBS = Station.KNOBS | {"required_token", "limit_cap", "renamed_columns", "added_columns"}
 
-    @property
-    def token(self) -> str | None:
-        return next((value for name, value in self.headers.items() if name.lower() == "x-app-token"), None)
-
-    @property
-    def text(self) -> str:
-        """Path and decoded query: what a fault's `match` looks into."""
-        return self.path + "?" + "&".join(f"{name}={value}" for name, value in self.params.items())
-
-
-@dataclass
-class _Planned:
-    act: Act
-    match: str
-    after: int
-    times: int | None
-
-
-class Portal:
-    """The state of the data set, the log of requests and the knobs. Knobs may be turned at any time."""
-
-    def __init__(self, world: Path, *, generation: int = 1) -> None:
-        folder = world / "winnipeg_billing"
+    def __init__(self, folder: Path, *, generation: int = 1) -> None:
+        super().__init__()
         self.dataset: dict[str, Any] = json.loads((folder / "dataset.json").read_text())
         self._folder = folder
         self.id: str = self.dataset["id"]
-        self.log: list[Request] = []
         self.required_token: str | None = None
         self.limit_cap = 50_000
-        self.gzip_level = 1
         self.renamed_columns: dict[str, str] = {}
         """Columns that metadata, headers and rows now call by another name."""
         self.added_columns: dict[str, str] = {}
         """Columns the publisher added, with the one value that every row has."""
-        self.extra_headers: dict[str, str] = {}
-        self.stopping = threading.Event()
-        self._lock = threading.RLock()
-        self._planned: list[_Planned] = []
         self._reader = Reader(Rows.from_file(folder / "generation_1.json"))
         self.generation = 1
         self.rows_updated_at = self._moment(1)
@@ -136,56 +106,19 @@ class Portal:
         with self._lock:
             self._reader, self.rows_updated_at = Reader(rows), now
 
-    # -- faults -----------------------------------------------------------------------------------------------------
-
     def fault(self, act: Act, *, match: str = "/resource/", after: int = 0, times: int | None = 1) -> None:
-        """Plans an act of `wire_faults` for requests whose path and decoded query contain `match`.
+        """As any station's, for requests of rows unless told otherwise."""
+        super().fault(act, match=match, after=after, times=times)
 
-        The first `after` of them pass; then it happens `times` times (None: for ever). Earlier plans go first.
-        """
-        with self._lock:
-            self._planned.append(_Planned(act, match, after, times))
-
-    def clear_faults(self) -> None:
-        with self._lock:
-            self._planned.clear()
-
-    def turn(self, **knobs: Any) -> None:
-        """Sets knobs by name, for those who sit in another process."""
-        unknown = set(knobs) - KNOBS
-        if unknown:
-            raise ValueError(f"no such knob: {', '.join(sorted(unknown))}; there are {', '.join(sorted(KNOBS))}")
-        vars(self).update(knobs)
-
-    def due(self, request: Request) -> Act | None:
-        """The act that this request meets, if any; counts it."""
-        with self._lock:
-            for planned in self._planned:
-                if planned.match not in request.text or planned.times == 0:
-                    continue
-                if planned.after > 0:
-                    planned.after -= 1
-                    continue
-                if planned.times is not None:
-                    planned.times -= 1
-                return planned.act
-        return None
-
-    def record(self, method: str, path: str, headers: Mapping[str, str]) -> Request:
-        """Logs a request and numbers it from 1."""
-        parts = urlsplit(path)
-        with self._lock:
-            params = dict(parse_qsl(parts.query, keep_blank_values=True))
-            request = Request(len(self.log) + 1, method, unquote_plus(parts.path), params, headers)
-            self.log.append(request)
-        return request
+    def orders(self) -> dict[str, Callable[..., object]]:
+        return {**super().orders(), "advance": self.advance, "republish": self.republish}
 
     # -- answers ----------------------------------------------------------------------------------------------------
 
     def answer(self, request: Request) -> Answer:
         """What a well-behaved Socrata says."""
         try:
-            token = request.token or request.params.get("$$app_token")
+            token = request.header("X-App-Token") or request.params.get("$$app_token")
             if self.required_token is not None and token != self.required_token:
                 raise Refused(
                     403, {"code": "permission_denied", "error": True, "message": "Invalid app_token specified"}
@@ -270,6 +203,11 @@ class Portal:
             "columns": columns,
             "metadata": {"rowIdentifier": "hydro_gas_id", "synthetic": True},
         }
+
+
+def serve(folder: Path, *, port: int = 0, generation: int = 1) -> AbstractContextManager[Portal]:
+    """A running loopback Socrata over the bills in a world's `winnipeg_billing` folder."""
+    return listening(Portal(folder, generation=generation), port=port)
 
 
 def _as_csv(rows: list[bytes], fields: Sequence[str]) -> bytes:

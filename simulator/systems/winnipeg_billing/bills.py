@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 
-from simulator.tariffs import Tariff, charge, share, tariff
+from simulator.systems.winnipeg_billing.tariffs import Tariff, charge, share, tariff
 
 COLUMNS: tuple[tuple[str, str], ...] = (
     ("hydro_gas_id", "number"),

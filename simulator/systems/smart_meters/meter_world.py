@@ -13,8 +13,17 @@ from operator import add
 from pathlib import Path
 from typing import Any
 
-from simulator.agreements import BLOCK, READING, Agreement, Meterpoint, products, world_meterpoints, write_database
-from simulator.meters import (
+from simulator.planted import Planted
+from simulator.systems.smart_meters.agreements import (
+    BLOCK,
+    READING,
+    Agreement,
+    Meterpoint,
+    products,
+    world_meterpoints,
+    write_database,
+)
+from simulator.systems.smart_meters.meters import (
     HALF_HOUR,
     NEAR_DEAD,
     Consumption,
@@ -25,7 +34,6 @@ from simulator.meters import (
     local_days,
     missing_intervals,
 )
-from simulator.planted import Planted
 
 UNMAPPED = "unmapped"
 REFERENCE_DATES = (date(2021, 1, 1), date(2020, 10, 25), date(2026, 1, 1))

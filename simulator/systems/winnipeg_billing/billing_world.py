@@ -14,10 +14,10 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from simulator.bill_truth import MONTHLY_HEADER, BillTotals
-from simulator.bills import LAST_MONTH, BillBook, month_before, revised, row_text
 from simulator.planted import Planted
-from simulator.rows import RowFileWriter, row_id
+from simulator.systems.winnipeg_billing.bill_truth import MONTHLY_HEADER, BillTotals
+from simulator.systems.winnipeg_billing.bills import LAST_MONTH, BillBook, month_before, revised, row_text
+from simulator.systems.winnipeg_billing.rows import RowFileWriter, row_id
 
 DATASET_ID = "samp-1e00"
 _FIRST_ID, _ID_STEP = 1 << 58, 1 << 36
@@ -100,6 +100,7 @@ def write_bills(folder: Path, seed: int, bills: int) -> dict[str, Any]:
     later = totals.plus(differences)
     _write_monthly(folder.parent / "truth_monthly_billing.csv", {"1": totals, "2": later})
     return {
+        "dataset_id": DATASET_ID,
         "rows_in_generation_2_file": second.rows,
         "changed": changed,
         "deleted": len(deleted),

@@ -12,8 +12,8 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from simulator.bills import COLUMNS
-from simulator.rows import SYSTEM_WIDTH, Rows
+from simulator.systems.winnipeg_billing.bills import COLUMNS
+from simulator.systems.winnipeg_billing.rows import SYSTEM_WIDTH, Rows
 
 DEFAULT_LIMIT = 1000
 SYSTEM_FIELDS = (":id", ":created_at", ":updated_at")

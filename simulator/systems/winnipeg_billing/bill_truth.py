@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from simulator.bills import CHARGES, Line
+from simulator.systems.winnipeg_billing.bills import CHARGES, Line
 
 MEASURES = (*CHARGES, "amount_due")
 UNITS = ("kWh", "m3", "fixtures")
