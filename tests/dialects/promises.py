@@ -18,6 +18,9 @@ PARSES = {
     "winnipeg": "parse_timestamp('input', 'America/Winnipeg')",
     "day_or_instant": "parse_timestamp('input', 'UTC', true)",
     "boolean": "parse_boolean('input')",
+    "comma": "parse_decimal_comma('input', 18, 6)",
+    "local_stamp": "parse_local_stamp('input')",
+    "lacks_offset": "lacks_offset('input')",
     "says_something": "says_something('input')",
 }
 """Each parses the column `input`."""

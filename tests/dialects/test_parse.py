@@ -184,7 +184,16 @@ INSTANTS: dict[str, datetime | None] = {
     "2021-01-01T00:00:00+": None,
     "2021-01-01T00:00:00 +01:00": None,
     "2021-01-01T00:00:00z": None,
-    "2021-01-01 00:00:00 UTC": None,
+    # As BigQuery writes instants.
+    "2021-03-28 00:30:00 UTC": datetime(2021, 3, 28, 0, 30),
+    "2021-03-31 00:30:00.250000 UTC": datetime(2021, 3, 31, 0, 30, 0, 250000),
+    " 2021-03-28 00:30:00 UTC\n": datetime(2021, 3, 28, 0, 30),
+    "2021-02-29 00:30:00 UTC": None,
+    "2021-03-28 24:30:00 UTC": None,
+    "2021-03-28 00:30 UTC": None,
+    "2021-03-28 00:30:00UTC": None,
+    "2021-03-28 00:30:00  UTC": None,
+    "2021-03-28 00:30:00 utc": None,
     "2021-01-01 00:00:00 Europe/London": None,
     "2021-01-01 12:00:00 PM": None,
     "0000-01-01 00:00:00": None,
@@ -211,6 +220,73 @@ LONDON: dict[str, datetime | None] = {
     "2021-10-31 01:00:00": datetime(2021, 10, 31, 1),
     "2021-10-31 01:30:00": datetime(2021, 10, 31, 1, 30),
     "2021-10-31 02:00:00": datetime(2021, 10, 31, 2),
+}
+
+COMMAS: dict[str, str | None] = {
+    "1.234,56": "1234.560000",
+    "1234,56": "1234.560000",
+    "-1.234.567,891": "-1234567.891000",
+    "123456,7": "123456.700000",
+    "+0,5": "0.500000",
+    ",5": "0.500000",
+    "5,": "5.000000",
+    "12": "12.000000",
+    " 21,5\r": "21.500000",
+    # A dot stands for thousands: three digits follow it.
+    "1.234": "1234.000000",
+    "3.2": None,
+    "3.20": None,
+    "1.2345": None,
+    "1234.567": None,
+    "1,234.5": None,
+    "1.234,567.8": None,
+    "1,2,3": None,
+    ".5": None,
+    "0,0000005": "0.000001",
+    "-0,0000005": "-0.000001",
+    "999999999999,999999": "999999999999.999999",
+    "999.999.999.999,9999995": None,
+    "1000000000000": None,
+    "1" * 2000: None,
+    "1,5E+03": None,
+    "1e3": None,
+    "NaN": None,
+    "---": None,
+    "12,5 L/s": None,
+    "12,5\u00a0": None,
+    "1 234,5": None,
+}
+
+LOCAL_STAMPS: dict[str, datetime | None] = {
+    "28/03/2021 00:30:00": datetime(2021, 3, 28, 0, 30),
+    "2021/03/28 00:30:00": datetime(2021, 3, 28, 0, 30),
+    "2021-03-28 00:30:00": datetime(2021, 3, 28, 0, 30),
+    "28-03-2021 00:30": datetime(2021, 3, 28, 0, 30),
+    "28.03.2021 23:59:59": datetime(2021, 3, 28, 23, 59, 59),
+    " 28/03/2021  00:30:00 ": datetime(2021, 3, 28, 0, 30),
+    "29/02/2020 12:00:00": datetime(2020, 2, 29, 12),
+    # Wall clock: the hour that Rome skips is a stamp like any other here.
+    "28/03/2021 02:30:00": datetime(2021, 3, 28, 2, 30),
+    "01/02/2021 00:00:00": datetime(2021, 2, 1),
+    "29/02/2021 12:00:00": None,
+    "31/04/2021 12:00:00": None,
+    "32/01/2021 12:00:00": None,
+    "01/13/2021 12:00:00": None,
+    "00/01/2021 12:00:00": None,
+    "01/01/0000 12:00:00": None,
+    "2021/02/30 12:00:00": None,
+    "2021.03.28 12:00:00": None,
+    "28/03/2021 24:00:00": None,
+    "28/03/2021 12:60:00": None,
+    "28/03/2021": None,
+    "28/03/21 12:00:00": None,
+    "8/3/2021 12:00:00": None,
+    "28/03/2021 9:00:00": None,
+    "28/03/2021 12:00:00 UTC": None,
+    "28/03/2021 12:00:00+01": None,
+    "28/03/202112:00:00": None,
+    "99999999999/03/28 12:00:00": None,
+    "now": None,
 }
 
 WINNIPEG: dict[str, datetime | None] = {
@@ -248,6 +324,8 @@ TABLES: list[tuple[str, dict[str, Any]]] = [
     ("london", LONDON),
     ("winnipeg", WINNIPEG),
     ("boolean", BOOLEANS),
+    ("comma", {text: None if value is None else Decimal(value) for text, value in COMMAS.items()}),
+    ("local_stamp", LOCAL_STAMPS),
     ("text", TEXTS),
 ]
 
@@ -281,3 +359,15 @@ def test_money_rounds_to_the_cent_half_away_from_zero(engine: Engine) -> None:
     expected = ["0.01", "-0.01", "0.00", "1234567.89", "1234567.90", "9999999.99", None, None]
     found = [row["money"] for row in engine.evaluate(texts)]
     assert found == [None if text is None else Decimal(text) for text in expected]
+
+
+def test_a_stamp_knows_whether_it_says_its_offset(engine: Engine) -> None:
+    with_offset = [
+        "2021-03-28 00:30:00 UTC",
+        "2021-03-28T00:30:00Z",
+        "2021-03-28 00:30:00+00",
+        "2021-07-01 00:30:00-03:30",
+    ]
+    without = ["2021-03-28 00:30:00", "2021-03-28T00:30:00.250"]
+    found = [row["lacks_offset"] for row in engine.evaluate([*with_offset, *without])]
+    assert found == [False] * 4 + [True] * 2

@@ -1,6 +1,6 @@
 {#
-    Dates and stamps are ISO 8601 only: 2021-03-28, 2021-03-28T01:30:00.000, a space instead of T, an offset after the
-    time. What an engine would guess at (20210328, 01/02/2021, now, 24:00) is no date. Years 0001 to 9999.
+    Dates and stamps are ISO 8601 only: 2021-03-28, 2021-03-28T01:30:00.000, a space instead of T, an offset (or ` UTC`)
+    after the time. What an engine would guess at (20210328, 01/02/2021, now, 24:00) is no date. Years 0001 to 9999.
 #}
 {% macro date_pattern() %}
     {%- set day31 = '(?:0[13578]|1[02])-(?:0[1-9]|[12][0-9]|3[01])' -%}
@@ -15,8 +15,8 @@
 
 {% macro time_pattern(seconds='?') %}{{ return('(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:[.][0-9]{1,6})?)' ~ seconds) }}{% endmacro %}
 
-{# DuckDB casts no offset that follows minutes: with an offset, seconds must be there. #}
-{% macro offset_pattern() %}{{ return('(?:Z|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)') }}{% endmacro %}
+{# DuckDB casts no offset that follows minutes: with an offset, seconds must be there. BigQuery writes ` UTC`. #}
+{% macro offset_pattern() %}{{ return('(?:Z| UTC|[+-](?:0[0-9]|1[0-4])(?::?[0-5][0-9])?)') }}{% endmacro %}
 
 
 {% macro parse_date(text) %}
@@ -50,12 +50,14 @@
     {{- return(adapter.dispatch('parse_timestamp')(text, zone, date_only)) -}}
 {% endmacro %}
 
-{# The first branch is the common shape, told by its round trip, which costs half a pattern. #}
+{# The first two branches are the common shapes, told by their round trip, which costs half a pattern. #}
 {% macro duckdb__parse_timestamp(text, zone, date_only) -%}
     {%- set naive = day_pattern() ~ ('(?:[T ]' ~ time_pattern() ~ ')?' if date_only else '[T ]' ~ time_pattern()) -%}
     case
         when length({{ text }}) = 19 and cast(try_cast({{ text }} as timestamp) as varchar) = {{ text }}
             then {{ local_to_utc('try_cast(' ~ text ~ ' as timestamp)', zone) }}
+        when length({{ text }}) = 23 and cast(try_cast(left({{ text }}, 19) as timestamp) as varchar) || ' UTC' = {{ text }}
+            then try_cast(left({{ text }}, 19) as timestamp)
         when regexp_full_match({{ trimmed(text) }}, '{{ naive }}') and {{ trimmed(text) }} >= '0001'
             then {{ local_to_utc('try_cast(' ~ trimmed(text) ~ ' as timestamp)', zone) }}
         when regexp_full_match({{ trimmed(text) }}, '{{ day_pattern() }}[T ]{{ time_pattern(seconds='') }}{{ offset_pattern() }}') and {{ trimmed(text) }} >= '0001'
@@ -73,7 +75,7 @@
     case
         when substr({{ text }}, 20) in ('', '.000') and {{ is_common }}
             then {{ local_to_utc('cast(' ~ text ~ ' as timestamp)', zone) }}
-        when substr({{ text }}, 20) in ('Z', '.000Z', '+00:00', '+01:00') and {{ is_common }}
+        when substr({{ text }}, 20) in ('Z', ' UTC', '.000Z', '+00:00', '+01:00') and {{ is_common }}
             then cast({{ text }} as timestamp with time zone) at time zone 'UTC'
         when {{ trimmed(text) }} ~ '^{{ naive }}$' and {{ trimmed(text) }} >= '0001'
             then {{ local_to_utc('cast(' ~ trimmed(text) ~ ' as timestamp)', zone) }}
