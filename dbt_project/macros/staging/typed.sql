@@ -9,7 +9,7 @@
 {%- set columns = [] -%}
 {%- set declared = model.columns -%}
 {%- if execute -%}
-    {%- for column in declared.values() if 'raw' in column_meta(column) -%}{%- do columns.append(column) -%}{%- endfor -%}
+    {%- for column in declared.values() if 'raw' in column_meta(column) or 'reads' in column_meta(column) -%}{%- do columns.append(column) -%}{%- endfor -%}
 {%- endif -%}
 {%- set present = raw_columns(relation) -%}
 {#- The landing's own tables come from no file. -#}
@@ -57,9 +57,9 @@ from parsed
     {{ return((column.get('config') or {}).get('meta') or column.get('meta') or {}) }}
 {% endmacro %}
 
-{# The names a declared column may have in raw; the first that is sent counts. #}
+{# The names a declared column may have in raw; the first that is sent counts. `reads`: it says more of a raw column that another declares. #}
 {% macro raw_names(column) %}
-    {% set names = column_meta(column).raw %}
+    {% set names = column_meta(column).raw or column_meta(column).reads %}
     {{ return([names] if names is string else names) }}
 {% endmacro %}
 
@@ -79,11 +79,12 @@ from parsed
     {{ return(found) }}
 {% endmacro %}
 
-{# SQL for the text of a declared column: the raw column, the first non-null of several, or null when raw has none of them. #}
+{# SQL for the text of a declared column: the raw column, the first non-null of several, or null when raw has none of them. `join`: all of them. #}
 {% macro raw_text(column, present) %}
     {% set names = [] %}
     {% for name in raw_names(column) if name in present %}{% do names.append(adapter.quote(name)) %}{% endfor %}
     {% if not names %}{{ return('null') }}{% endif %}
+    {% if column_meta(column).get('join') %}{{ return("concat_ws(' ', " ~ names | join(', ') ~ ")") }}{% endif %}
     {{ return(names[0] if names | length == 1 else 'coalesce(' ~ names | join(', ') ~ ')') }}
 {% endmacro %}
 
@@ -93,7 +94,7 @@ from parsed
     {{ return(column_meta(column).get('parse', implied)) }}
 {% endmacro %}
 
-{% macro is_parsed(column) %}{{ return(meaning(column) != 'text') }}{% endmacro %}
+{% macro is_parsed(column) %}{{ return(meaning(column) not in ('text', 'lacks_offset')) }}{% endmacro %}
 
 {% macro parse_column(column, present) %}
     {%- set text = raw_text(column, present) -%}
@@ -104,17 +105,22 @@ from parsed
         {{- return(as_text(parse_text(text))) -}}
     {%- elif meaning == 'integer' -%}
         {{- return(parse_integer(text)) -}}
-    {%- elif meaning == 'decimal' -%}
+    {%- elif meaning in ('decimal', 'decimal_comma') -%}
         {%- set size = modules.re.findall('[0-9]+', column.data_type) -%}
         {%- if size | length != 2 -%}
             {%- do exceptions.raise_compiler_error(model.name ~ '.' ~ column.name ~ ': write data_type as numeric(precision, scale)') -%}
         {%- endif -%}
-        {{- return(parse_decimal(text, size[0] | int, size[1] | int)) -}}
+        {%- set parse = parse_decimal if meaning == 'decimal' else parse_decimal_comma -%}
+        {{- return(parse(text, size[0] | int, size[1] | int)) -}}
     {%- elif meaning == 'date' -%}
         {{- return(parse_date(text)) -}}
     {%- elif meaning == 'timestamp' -%}
         {%- set zone = column_meta(column).get('zone_var') -%}
         {{- return(parse_timestamp(text, var(zone) if zone else 'UTC')) -}}
+    {%- elif meaning == 'local_stamp' -%}
+        {{- return(parse_local_stamp(text)) -}}
+    {%- elif meaning == 'lacks_offset' -%}
+        {{- return(lacks_offset(text)) -}}
     {%- elif meaning == 'boolean' -%}
         {{- return(parse_boolean(text)) -}}
     {%- endif -%}
