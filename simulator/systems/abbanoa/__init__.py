@@ -1,0 +1,71 @@
+"""An invented water network that delivers the way Abbanoa's systems do: exports of the sensor table, logger files,
+node lists. What is true of it, and what its tables of truth say, stands in `truth.py`; what is planted in `plan.py`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from simulator.system import Size, System
+from simulator.systems.abbanoa.deliveries import write_readings
+from simulator.systems.abbanoa.network import ZONES, write_nodes
+from simulator.systems.abbanoa.physics import Clock, zone_series
+from simulator.systems.abbanoa.plan import breaks, faults, shut
+from simulator.systems.abbanoa.readings import NodeReadings, node_readings
+from simulator.systems.abbanoa.truth import write_truth
+
+MOST_DAYS = 50
+"""The window is the last so many local days of a world."""
+
+
+def window(size: Size) -> Clock:
+    """The local days, on the finest grid."""
+    return Clock(max(size.starts_on, size.until - timedelta(days=MOST_DAYS - 1)), size.until, 5)
+
+
+def network_readings(seed: int, clock: Clock) -> list[NodeReadings]:
+    """What every node sends in a window, zone by zone. A longer window begins with the same."""
+    planted, broken = faults(clock), breaks(clock)
+    found = []
+    for zone in ZONES:
+        own = Clock(clock.first_day, clock.until, zone.minutes)
+        leaks = {
+            fault.starts_at: round(fault.value)
+            for fault in planted
+            if fault.kind == "night_flow_rise" and fault.district_id == zone.district_id
+        }
+        for series in zone_series(seed, zone, own, leaks, shut(clock, planted)).values():
+            found.append(node_readings(zone, series, own, planted, broken))
+    return found
+
+
+def write(folder: Path, size: Size) -> dict[str, Any]:
+    """Writes `readings/` and `nodes/` into `folder` and the tables of the truth beside it; returns what is true."""
+    clock = window(size)
+    nodes = network_readings(size.seed, clock)
+    delivered = write_readings(folder / "readings", clock, nodes)
+    lists = write_nodes(folder / "nodes", clock.first_day, clock.until)
+    return {**write_truth(folder.parent, clock, nodes, faults(clock), delivered), "node_lists": lists}
+
+
+def settings(folder: Path, address: str | None) -> dict[str, str]:
+    """Folders to land from; there is no server, so the address is not looked at."""
+    return {
+        "ABBANOA_READINGS": str((folder / "readings").resolve()),
+        "ABBANOA_NODES": str((folder / "nodes").resolve()),
+    }
+
+
+def _summary(truth: dict[str, Any]) -> str:
+    return f"{truth['rows']:,} water readings"
+
+
+SYSTEM = System(
+    write=write,
+    settings=settings,
+    about="readings of an invented water network as its exports and loggers deliver them, and its node lists",
+    truth_key="water",
+    summary=_summary,
+)
