@@ -13,7 +13,7 @@ from typing import Any
 
 MACROS = Path(__file__).resolve().parents[1] / "macros"
 # These stand where a statement or a literal is wanted.
-TEXTS = {
+TEXTS: dict[str, Any] = {
     "typed": "select given.* from given",
     "completed_loads": "select given.load_id from given",
     "load_watermark": "'0'",
@@ -22,11 +22,16 @@ TEXTS = {
     "instants": "select given.starts_at from given",
     "declared_columns": "select given.column_name from given",
     "row_indexes": "",
+    "balance": "select given.source",
+    # What is found by walking the project: nothing, without one.
+    "raw_tables": [],
+    "staged_tables": [],
+    "table_watermarks": {},
 }
 
 
-def stub(name: str) -> Callable[..., str]:
-    def call(*arguments: Any, **named: Any) -> str:
+def stub(name: str) -> Callable[..., Any]:
+    def call(*arguments: Any, **named: Any) -> Any:
         return TEXTS.get(name, f"{name}({', '.join(str(argument) for argument in arguments)})")
 
     return call

@@ -105,11 +105,29 @@ def test_the_example_of_a_source_lands_and_builds(tmp_path: Path) -> None:
         ("007", "1.25", 1),
         ("007", "wet", 2),
     ]
-    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", "stg_rainfall__days"]
-    done = subprocess.run(dbt, cwd=project, env=env, capture_output=True, text=True)
+    # The source's own model, and the ledgers that were never told of it.
+    built = [
+        "stg_rainfall__days",
+        "stg_landing__files",
+        "int_parse_failures",
+        "parse_failures",
+        "conservation_raw_loads",
+    ]
+    dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", *built]
+    done = subprocess.run(
+        [*dbt, "--indirect-selection", "cautious"], cwd=project, env=env, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     typed = warehouse.query(
         "select gauge_id, cast(rain_mm as varchar), cast(rained_on as varchar), _parse_failures is not null "
         "from staging.stg_rainfall__days order by _source_row"
     )
     assert typed == [("007", "1.25", "2026-05-01", False), ("007", None, "2026-05-02", True)]
+    failures = warehouse.query(
+        "select source, table_name, column_name, raw_column, original_text, is_masked, _source_row "
+        "from ledger.parse_failures"
+    )
+    assert failures == [("rainfall", "rainfall_days", "rain_mm", "rain_mm", "wet", False, 2)]
+    assert warehouse.query("select source, table_name, raw_rows from ledger.conservation_raw_loads") == [
+        ("rainfall", "rainfall_days", 2)
+    ]

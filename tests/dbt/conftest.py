@@ -16,7 +16,8 @@ from tests.postgres_server import fresh_database
 # What this room owns; the metering marts have tests of their own.
 SELECTION = (
     "staging", "billing_service_types", "billing_read_codes", "int_pseudonyms", "intermediate.billing", "marts.billing",
-    "int_meter_reading_versions", "load_history", "landing_problems", "parse_failures", "schema_drift",
+    "int_meter_reading_versions", "int_parse_failures", "load_history", "landing_problems", "parse_failures",
+    "schema_drift",
 )  # fmt: skip
 TABLES = (
     "marts.fct_utility_bills", "marts.dim_billing_accounts", "marts.monthly_billing", "ledger.load_history",

@@ -142,6 +142,10 @@ def test_every_reading_and_every_kwh_is_accounted_for(told: Told) -> None:
     unmapped = (1, kwh("-1.5"))
     expected = {
         ("landed files to raw meter_readings", "rows", 196, 196, 0, 0, 0, 0),
+        # Snapshots of 7, 3 and 5 agreements, twice 3 products, once 3 meter points.
+        ("landed files to raw agreements", "rows", 15, 15, 0, 0, 0, 0),
+        ("landed files to raw products", "rows", 6, 6, 0, 0, 0, 0),
+        ("landed files to raw meterpoints", "rows", 3, 3, 0, 0, 0, 0),
         ("raw meter_readings to versions", "rows", 196, 194, 0, 2, 0, 0),
         ("raw meter_readings to versions", "kWh", kwh("92.25"), kwh("88.25"), zero, kwh("4"), zero, zero),
         ("versions to fct_meter_readings", "rows", accepted[0], standing[0], 3, 0, 0, 0),

@@ -4,10 +4,13 @@
 
     `completed` lies inside `parsed` on purpose: PostgreSQL then computes each parse once, and still pushes a reader's
     filter on lineage down to the raw table.
+
+    node: whose YAML to read, where it is not the model being built; int_parse_failures walks all of staging with it.
 #}
-{% macro typed(relation, every_load=false) %}
+{% macro typed(relation, every_load=false, node=none) %}
+{%- set node = node or model -%}
 {%- set columns = [] -%}
-{%- set declared = model.columns -%}
+{%- set declared = node.columns -%}
 {%- if execute -%}
     {%- for column in declared.values() if 'raw' in column_meta(column) or 'reads' in column_meta(column) -%}{%- do columns.append(column) -%}{%- endfor -%}
 {%- endif -%}
@@ -24,7 +27,7 @@ with parsed as (
 
     select
     {%- for column in columns %}
-        {{ parse_column(column, present) }} as {{ column.name }},
+        {{ parse_column(column, present, node) }} as {{ column.name }},
     {%- endfor %}
     {%- for column in columns if is_parsed(column) and raw_text(column, present) != 'null' %}
         {{ raw_text(column, present) }} as {{ column.name }}_text,
@@ -96,7 +99,7 @@ from parsed
 
 {% macro is_parsed(column) %}{{ return(meaning(column) not in ('text', 'lacks_offset')) }}{% endmacro %}
 
-{% macro parse_column(column, present) %}
+{% macro parse_column(column, present, node) %}
     {%- set text = raw_text(column, present) -%}
     {%- set meaning = meaning(column) -%}
     {%- if text == 'null' -%}
@@ -108,7 +111,7 @@ from parsed
     {%- elif meaning in ('decimal', 'decimal_comma') -%}
         {%- set size = modules.re.findall('[0-9]+', column.data_type) -%}
         {%- if size | length != 2 -%}
-            {%- do exceptions.raise_compiler_error(model.name ~ '.' ~ column.name ~ ': write data_type as numeric(precision, scale)') -%}
+            {%- do exceptions.raise_compiler_error(node.name ~ '.' ~ column.name ~ ': write data_type as numeric(precision, scale)') -%}
         {%- endif -%}
         {%- set parse = parse_decimal if meaning == 'decimal' else parse_decimal_comma -%}
         {{- return(parse(text, size[0] | int, size[1] | int)) -}}
@@ -121,10 +124,14 @@ from parsed
         {{- return(parse_local_stamp(text)) -}}
     {%- elif meaning == 'lacks_offset' -%}
         {{- return(lacks_offset(text)) -}}
+    {%- elif meaning == 'epoch' -%}
+        {{- return(parse_epoch(text)) -}}
+    {%- elif meaning == 'json_objects' -%}
+        {{- return(as_text(parse_json_objects(text))) -}}
     {%- elif meaning == 'boolean' -%}
         {{- return(parse_boolean(text)) -}}
     {%- endif -%}
-    {%- do exceptions.raise_compiler_error(model.name ~ '.' ~ column.name ~ ': no parse called ' ~ meaning) -%}
+    {%- do exceptions.raise_compiler_error(node.name ~ '.' ~ column.name ~ ': no parse called ' ~ meaning) -%}
 {% endmacro %}
 
 {# Entries are `column` chr(31) `original text`, joined by chr(30); null when every text was understood. #}

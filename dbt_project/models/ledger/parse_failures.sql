@@ -1,30 +1,18 @@
--- Readings are many: their failures are read from the versions model, which keeps them, and not from raw again.
-
-{% set parsed = [
-    ('winnipeg_billing', 'utility_billing', ref('stg_winnipeg_billing__bills')),
-    ('smart_meters', 'meter_readings', ref('int_meter_reading_versions')),
-    ('smart_meters', 'agreements', ref('stg_smart_meters__agreements')),
-    ('smart_meters', 'products', ref('stg_smart_meters__products')),
-] %}
+-- Every raw table with a staging model is here without an edit: int_parse_failures walks the project.
 
 with
 
 failing as (
 
-    {% for source, table_name, relation in parsed -%}
     select
-        '{{ source }}' as source,
-        '{{ table_name }}' as table_name,
+        source,
+        table_name,
         unnest({{ split_text('_parse_failures', 'chr(30)') }}) as entry,
         _source_file,
         _source_row,
         _dlt_load_id
-    from {{ relation }}
+    from {{ ref('int_parse_failures') }}
     where _parse_failures is not null
-    {%- if not loop.last %}
-    union all
-    {% endif -%}
-    {%- endfor %}
 
 ),
 
