@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.server import ThreadedMotoServer
 
-from ingestion.sources.smart_meters import fetch
+from ingestion.clients import places
 from tests.ingestion.sources.small_landing import SmallLanding
 from tests.ingestion.sources.smart_meters.conftest import split
 
@@ -60,7 +60,7 @@ def test_objects_below_the_prefix_land_once(
     assert landing.batches[0].files[0].uri == "s3://inbox/readings/day=1/0a.json"
     modified = bucket.head_object(Bucket="inbox", Key="readings/day=1/0a.json")["LastModified"]
     assert landing.batches[0].files[0].delivered_at == f"{modified:%Y-%m-%dT%H:%M:%S}.000000Z"
-    monkeypatch.setattr(fetch.Bucket, "read", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr(places.Bucket, "read", lambda *_: pytest.fail("opened"))
     assert landing.land() == 0
 
 
@@ -112,14 +112,14 @@ def test_an_object_that_went_away_is_a_missing_file(
 ) -> None:
     put(bucket, "readings/0a.json", split(ROWS))
     put(bucket, "readings/0b.json", split(ROWS[:1]))
-    real = fetch.Bucket.uris
+    real = places.Bucket.uris
 
-    def then_deleted(self: fetch.Bucket) -> dict[str, str | None]:
+    def then_deleted(self: places.Bucket) -> dict[str, str | None]:
         found = real(self)
         bucket.delete_object(Bucket="inbox", Key="readings/0a.json")
         return found
 
-    monkeypatch.setattr(fetch.Bucket, "uris", then_deleted)
+    monkeypatch.setattr(places.Bucket, "uris", then_deleted)
     assert landing.land() == 1
     assert landing.codes() == ["DATA_MISSING_FILE"]
 

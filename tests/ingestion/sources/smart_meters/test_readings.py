@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.sources.smart_meters import fetch
+from ingestion.clients import places
 from tests.ingestion.sources.small_landing import SmallLanding
 from tests.ingestion.sources.smart_meters.conftest import COLUMNS, deliver, split
 
@@ -107,9 +107,9 @@ def test_second_landing_opens_no_file_and_lands_nothing(
     inbox: Path, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deliver(inbox / "0a.json", split(ROWS))
-    monkeypatch.setattr(fetch, "_SETTLED_NS", 0)
+    monkeypatch.setattr(places, "_SETTLED_NS", 0)
     landing.land()
-    monkeypatch.setattr(fetch.Folder, "read", lambda *_: pytest.fail("opened"))
+    monkeypatch.setattr(places.Folder, "read", lambda *_: pytest.fail("opened"))
     assert landing.land() == 0
     assert [found.uri for found in landing.unchanged] == [(inbox / "0a.json").as_uri()]
 
@@ -172,7 +172,7 @@ def test_the_list_of_files_says_when_each_was_delivered(inbox: Path, landing: Sm
 
 def test_a_time_that_no_calendar_has_is_none() -> None:
     year_11476 = os.stat_result((0, 0, 0, 0, 0, 0, 0, 0, 300_000_000_000, 0))
-    assert fetch._modified(year_11476) is None
+    assert places._modified(year_11476) is None
 
 
 def test_partial_uploads_and_other_files_are_left_alone(inbox: Path, landing: SmallLanding) -> None:
