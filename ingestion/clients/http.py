@@ -66,8 +66,8 @@ class Expects:
     """In words: `JSON`."""
     content_types: str
     """A regular expression for the whole content type, parameters aside."""
-    not_found: str = "CONFIG_NOT_FOUND"
-    """Code of 404 and 410."""
+    codes: Mapping[int, str] = field(default_factory=dict)
+    """The code of a status for which this server has a meaning of its own."""
     advice: Mapping[int, str] = field(default_factory=dict)
     """What to do next, by status; 300 stands for every redirect."""
     said: Callable[[bytes], str] = lambda body: ""
@@ -258,9 +258,8 @@ class HttpClient:
             raise Again("SOURCE_RATE_LIMITED", said, uri, after)
         if status == 202 or status >= 500:
             raise Again("SOURCE_NOT_READY" if status == 202 else "SOURCE_UNAVAILABLE", said, uri, after)
-        if status in (401, 403):
-            raise SourceError("DENIED_SOURCE", said, uri)
-        raise SourceError(self.expects.not_found if status in (404, 410) else "PROTOCOL_STATUS", said, uri)
+        usual = "DENIED_SOURCE" if status in (401, 403) else "PROTOCOL_STATUS"
+        raise SourceError(self.expects.codes.get(status, usual), said, uri)
 
     def _receive(self, response: requests.Response, uri: str, started: float) -> Answer:
         """Streams the body to disk; only a body that is whole comes back."""

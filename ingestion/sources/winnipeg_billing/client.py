@@ -74,7 +74,7 @@ def fields(answer: Answer) -> tuple[str, ...]:
 _SOCRATA = Expects(
     kind="JSON",
     content_types=r"application/(?:[\w.+-]+\+)?json|text/plain",
-    not_found="CONFIG_DATASET_NOT_FOUND",
+    codes={404: "CONFIG_DATASET_NOT_FOUND", 410: "CONFIG_DATASET_NOT_FOUND"},
     advice={
         300: "correct SOCRATA_DOMAIN",
         401: "check SOCRATA_APP_TOKEN",
