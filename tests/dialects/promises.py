@@ -3,6 +3,7 @@
 # ruff: noqa: DTZ001 -- instants in the warehouse are UTC and bear no zone
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -18,6 +19,8 @@ PARSES = {
     "winnipeg": "parse_timestamp('input', 'America/Winnipeg')",
     "day_or_instant": "parse_timestamp('input', 'UTC', true)",
     "boolean": "parse_boolean('input')",
+    "epoch": "parse_epoch('input')",
+    "objects": "parse_json_objects('input')",
     "comma": "parse_decimal_comma('input', 18, 6)",
     "local_stamp": "parse_local_stamp('input')",
     "lacks_offset": "lacks_offset('input')",
@@ -31,6 +34,9 @@ STAMP = "cast('{}' as timestamp)"
 def instant(text: str) -> str:
     return f'"{STAMP.format(text)}"'
 
+
+WEATHER = json.dumps(r"""'[{"id": 500, "main": "Rain"}, {"id": 701}, {"main": "\"Mi\u00e9\ud83c\udf00"}]'""")
+"""A jinja literal of an SQL literal of a JSON list."""
 
 SCALARS: dict[str, tuple[str, Any]] = {
     # A London summer evening belongs to the next local day; the winter one does not.
@@ -78,6 +84,16 @@ SCALARS: dict[str, tuple[str, Any]] = {
         "share(\"cast(999999999.999999 as numeric(18, 6))\", '399', '400', 18, 6)", Decimal("997499999.999999"),
     ),
     "share_of_null": ("share(\"cast(null as numeric(18, 2))\", '1', '2', 18, 2)", None),
+    "objects_counted": (f"json_count({WEATHER})", 3),
+    "first_text": (f"json_text({WEATHER}, 1, 'main')", "Rain"),
+    "number_as_text": (f"json_text({WEATHER}, 2, 'id')", "701"),
+    "second_lacks_it": (f"json_text({WEATHER}, 2, 'main')", None),
+    "no_fourth": (f"json_text({WEATHER}, 4, 'main')", None),
+    "texts_in_order": (f"json_texts({WEATHER}, 'main', ', ')", 'Rain, "Mié\U0001f300'),
+    "texts_of_none": (f"json_texts({WEATHER}, 'icon', ', ')", None),
+    "objects_of_empty_list": ("json_count(\"'[]'\")", 0),
+    "no_first": ("json_text(\"'[]'\", 1, 'main')", None),
+    "no_texts": ("json_texts(\"'[]'\", 'main', ', ')", None),
     "md5": ("md5_text(\"'007'\")", "9e94b15ed312fa42232fd87a55db0d39"),
     "trimmed": ("trimmed(\"' a' || chr(9) || chr(10) || chr(11) || chr(12) || chr(13)\")", "a"),
     "not_trimmed": ("trimmed('chr(160)')", "\u00a0"),

@@ -303,6 +303,68 @@ BOOLEANS: dict[str, bool | None] = {
     **dict.fromkeys(("2", "1.0", "on", "off", "ja", "maybe"), None),
 }
 
+EPOCHS: dict[str, datetime | None] = {
+    "0": datetime(1970, 1, 1),
+    "-1": datetime(1969, 12, 31, 23, 59, 59),
+    "1617580800": datetime(2021, 4, 5),
+    "1617580800.0": datetime(2021, 4, 5),
+    " 1617580801 ": datetime(2021, 4, 5, 0, 0, 1),
+    "-62135596800": datetime(1, 1, 1),
+    "253402300799": datetime(9999, 12, 31, 23, 59, 59),
+    "-62135596801": None,
+    "253402300800": None,
+    # Milliseconds, fractions, what is no whole number.
+    "1617580800000": None,
+    "1617580800.5": None,
+    "1.6175808e9": None,
+    "9223372036854775807": None,
+    "2021-04-05": None,
+    "now": None,
+    "NaN": None,
+}
+
+# Kept to the letter, or refused.
+OBJECTS = [
+    "[]",
+    " [ ] ",
+    "[{}]",
+    '[{"id":500,"main":"Rain"}]',
+    ' [ { "id" : -5.25e-2 , "icon" : null } ,\n{ "a" : true , "b" : false } ]\r',
+    '[{"tags": ["a", 1, null], "none": []}]',
+    r'[{"a": "\"\\\/\b\f\n\r\t\u0041\u00e9\uffff\ud83c\udf00"}]',
+    '[{"": "naïve \U0001f600 \x7f"}]',
+]
+NO_OBJECTS = [
+    "{}",
+    "Rain",
+    "500",
+    "null",
+    "[",
+    "[{]",
+    '[{"a":1},]',
+    '[{"a":1,}]',
+    '[{"a" 1}]',
+    "[{a:1}]",
+    "['a']",
+    '["a"]',
+    "[1]",
+    '[{"a":01}]',
+    '[{"a":.5}]',
+    '[{"a":NaN}]',
+    '[{"a":1e400}]',
+    '[{"a":"\n"}]',
+    '[{"a":"\x01"}]',
+    r'[{"a":"\x"}]',
+    # NUL and half a character cannot be held; deeper nesting than the promise is refused, not guessed at.
+    r'[{"a":"\u0000"}]',
+    r'[{"a":"\ud83c"}]',
+    r'[{"a":"\udf00\ud83c"}]',
+    '[{"a":{"b":1}}]',
+    '[{"a":[[1]]}]',
+    '[{"a":"b}]',
+    "[]x",
+]
+
 TEXTS: dict[str, str | None] = {
     "007": "007",
     " 12": " 12",
@@ -324,6 +386,8 @@ TABLES: list[tuple[str, dict[str, Any]]] = [
     ("london", LONDON),
     ("winnipeg", WINNIPEG),
     ("boolean", BOOLEANS),
+    ("epoch", EPOCHS),
+    ("objects", {**{text: text for text in OBJECTS}, **dict.fromkeys(NO_OBJECTS)}),
     ("comma", {text: None if value is None else Decimal(value) for text, value in COMMAS.items()}),
     ("local_stamp", LOCAL_STAMPS),
     ("text", TEXTS),
