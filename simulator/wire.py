@@ -10,12 +10,14 @@ A system writes a `Station` with one method, `answer`; `listening(station)` puts
 
 from __future__ import annotations
 
+import email.utils
 import gzip
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
@@ -62,6 +64,8 @@ class Station:
         self.gzip_level = 1
         """0 packs nothing."""
         self.extra_headers: dict[str, str] = {}
+        self.now: datetime | None = None
+        """The instant at which the system is looked at: its answers carry it as their Date. None: the clock's."""
         self.stopping = threading.Event()
         self.port = 0
         """Where it listens, once it does."""
@@ -169,6 +173,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> Answer:
         return self.station.answer(self.request_line)
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The Date of an answer."""
+        now = self.station.now
+        if now is None:
+            return super().date_time_string(timestamp)
+        return email.utils.format_datetime(now.astimezone(UTC), usegmt=True)
 
     def wait(self, seconds: float) -> None:
         self.station.stopping.wait(seconds)

@@ -20,7 +20,9 @@ CENT = Decimal("0.01")
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     world = tmp_path_factory.mktemp("truth") / "tiny"
-    return world, make_world(world, Size(seed=7, bills=1500, meters=1, until=date(2020, 10, 16)))
+    return world, make_world(
+        world, Size(seed=7, bills=1500, meters=1, until=date(2020, 10, 16)), only=["winnipeg_billing"]
+    )
 
 
 def editions(world: Path) -> dict[str, list[dict[str, str]]]:

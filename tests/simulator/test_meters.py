@@ -294,8 +294,8 @@ def test_a_later_day_holds_what_a_longer_window_would(default_world: Path, tmp_p
     from simulator.systems.smart_meters.meter_world import write_day
     from simulator.world import Size, make_world
 
-    make_world(tmp_path / "short", Size(bills=300, meters=2, until=date(2020, 10, 16)))
-    make_world(tmp_path / "long", Size(bills=300, meters=2, until=date(2020, 10, 17)))
+    make_world(tmp_path / "short", Size(bills=300, meters=2, until=date(2020, 10, 16)), only=["smart_meters"])
+    make_world(tmp_path / "long", Size(bills=300, meters=2, until=date(2020, 10, 17)), only=["smart_meters"])
     window = (Size.starts_on, date(2020, 10, 16))
     rows, watt_hours = write_day(tmp_path / "day", Size.seed, 2, *window, date(2020, 10, 17))
     assert rows == 2 * 48
