@@ -4,14 +4,15 @@ node lists. What is true of it, and what its tables of truth say, stands in `tru
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from simulator.system import Size, System
+from simulator.systems.abbanoa.broken import write_faults
 from simulator.systems.abbanoa.deliveries import write_readings
 from simulator.systems.abbanoa.network import ZONES, write_nodes
-from simulator.systems.abbanoa.physics import Clock, zone_series
+from simulator.systems.abbanoa.physics import Clock, midnight, zone_series
 from simulator.systems.abbanoa.plan import breaks, faults, shut
 from simulator.systems.abbanoa.readings import NodeReadings, node_readings
 from simulator.systems.abbanoa.truth import write_truth
@@ -32,7 +33,7 @@ def network_readings(seed: int, clock: Clock) -> list[NodeReadings]:
     for zone in ZONES:
         own = Clock(clock.first_day, clock.until, zone.minutes)
         leaks = {
-            fault.starts_at: round(fault.value)
+            fault.starts_at: round(fault.value * 100)
             for fault in planted
             if fault.kind == "night_flow_rise" and fault.district_id == zone.district_id
         }
@@ -48,6 +49,21 @@ def write(folder: Path, size: Size) -> dict[str, Any]:
     delivered = write_readings(folder / "readings", clock, nodes)
     lists = write_nodes(folder / "nodes", clock.first_day, clock.until)
     return {**write_truth(folder.parent, clock, nodes, faults(clock), delivered), "node_lists": lists}
+
+
+def write_day(folder: Path, size: Size, day: date, out: Path) -> str:
+    """Writes one local day's deliveries of a world, or of a day after it, into `out`, a file per node or zone.
+
+    ValueError when the day lies before the world's window.
+    """
+    first = window(size).first_day
+    if day < first:
+        raise ValueError(f"{day} lies before {first}, the first day of the water readings")
+    nodes = network_readings(size.seed, Clock(first, day, 5))
+    for node in nodes:
+        node.readings = [reading for reading in node.readings if reading.at >= midnight(day)]
+    delivered = write_readings(out, Clock(day, day, 5), nodes)
+    return f"{sum(delivered.rows.values())} readings of {day} in {out}"
 
 
 def settings(folder: Path, address: str | None) -> dict[str, str]:
@@ -68,4 +84,6 @@ SYSTEM = System(
     about="readings of an invented water network as its exports and loggers deliver them, and its node lists",
     truth_key="water",
     summary=_summary,
+    write_faults=write_faults,
+    write_day=write_day,
 )

@@ -112,7 +112,8 @@ def _csv_row(node: NodeReadings, reading: Reading, stamp: str, name: str, arrive
 
 def _clean_csv(folder: Path, clock: Clock, nodes: list[NodeReadings], done: Delivered) -> None:
     """A file a week. The second names the score `quality_score` and the counter `total_flow` and ends its stamps with
-    Z, the third writes +00, the fourth naive local time and is packed; the others end with ` UTC`."""
+    Z, the third writes +00, the fourth naive local time (where no hour repeats) and is packed; the others end with
+    ` UTC`."""
     late_from = midnight(clock.first_day + timedelta(days=LATE_DAY))
     late_until = midnight(clock.first_day + timedelta(days=LATE_DAY + 1))
     zone = nodes[0].zone.name.lower()
@@ -131,6 +132,8 @@ def _clean_csv(folder: Path, clock: Clock, nodes: list[NodeReadings], done: Deli
         suffixes = {1: "Z", 2: "+00"}
         rows = []
         local = local_clock(reading.at for reading, _ in pairs) if number == 3 else []
+        if local != sorted(local):
+            local = []
         again = _sent_twice(clock, pairs)
         conflicting = again[len(again) // 2][0].at if again else None
         for place, (reading, node) in enumerate(pairs):
@@ -202,7 +205,7 @@ def _parquet(folder: Path, clock: Clock, nodes: list[NodeReadings], done: Delive
         first, _ = months.get((day.year, day.month), (day, day))
         months[day.year, day.month] = (first, day)
     for first, last in months.values():
-        name = f"{nodes[0].zone.name.lower()}_{first:%Y-%m}.parquet"
+        name = f"{nodes[0].zone.name.lower()}_{first:%Y%m%d}_{last:%Y%m%d}.parquet"
         arrived = datetime.fromtimestamp(midnight(last + timedelta(days=1)) + 2 * 3600, UTC)
         columns: list[list[object]] = [[] for _ in CSV_COLUMNS]
         for node in nodes:

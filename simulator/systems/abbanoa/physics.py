@@ -76,7 +76,7 @@ def local_clock(instants: Iterable[int]) -> list[datetime]:
 
 @dataclass
 class Series:
-    """One node on its zone's grid: flow in 0.01 L/s, counter in litres, pressure in 0.00001 bar, temperature in 0.1 °C."""
+    """One node on its zone's grid: 0.01 L/s, litres counted, 0.00001 bar, 0.1 °C."""
 
     node: Node
     flow: list[int] = field(default_factory=list)

@@ -104,32 +104,19 @@ class Break:
 
 
 def faults(clock: Clock) -> list[Fault]:
-    """Those that fit whole into the window, in order of time."""
+    """Those that begin in the window, in order of time, cut where the window ends."""
     found = []
     for order in ORDERS:
         starts_at = clock.at(order.day, order.hour, order.minute)
-        ends_at = starts_at + order.minutes * 60
-        if ends_at <= clock.ends_at:
-            zone, _ = NODES[order.node_id]
-            found.append(
-                Fault(
-                    order.kind,
-                    order.node_id,
-                    zone.district_id,
-                    order.measure,
-                    starts_at,
-                    ends_at,
-                    order.value,
-                    order.note,
-                )
-            )
+        ends_at = min(starts_at + order.minutes * 60, clock.ends_at)
+        if starts_at < ends_at:
+            where = order.node_id, NODES[order.node_id][0].district_id
+            found.append(Fault(order.kind, *where, order.measure, starts_at, ends_at, order.value, order.note))
     for district_id, day, litres in LEAKS:
         starts_at = clock.at(day)
-        if starts_at + 2 * 86_400 <= clock.ends_at:
+        if starts_at < clock.ends_at:
             note = f"a leak adds {litres} L/s to the inflow until the window ends"
-            found.append(
-                Fault("night_flow_rise", "", district_id, "flow", starts_at, clock.ends_at, round(litres * 100), note)
-            )
+            found.append(Fault("night_flow_rise", "", district_id, "flow", starts_at, clock.ends_at, litres, note))
     return sorted(found, key=lambda fault: (fault.starts_at, fault.node_id))
 
 

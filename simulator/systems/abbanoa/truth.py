@@ -254,11 +254,13 @@ def _summary(clock: Clock, nodes: Sequence[NodeReadings], faults: list[Fault], d
             planted.add(
                 "interpolated", {"node_id": node.node.node_id, "rows": filled}, means="flow filled in by the source"
             )
-    tables: Counter[str] = Counter()
-    for file in delivered.files:
-        rows = file.get("values", file["rows"])
-        assert isinstance(rows, int)
-        tables["sensor_logs" if "values" in file else "sensor_readings"] += rows
+    exported = {zone.district_id for zone in ZONES if not zone.dialect.startswith("logger")}
+    table_rows = {
+        "sensor_readings": sum(
+            delivered.rows[node.node.node_id] for node in nodes if node.zone.district_id in exported
+        ),
+        "sensor_logs": sum(delivered.log_values.values()),
+    }
     clean = [Clock(clock.first_day, clock.until, 5).at(day) for day in CLEAN_DAYS]
     total = {"input": 0, "output": 0}
     for node in nodes:
@@ -271,7 +273,7 @@ def _summary(clock: Clock, nodes: Sequence[NodeReadings], faults: list[Fault], d
         "zone_of_stamps": "Europe/Rome",
         "rows": sum(len(node.readings) for node in nodes),
         "rows_delivered": sum(delivered.rows.values()),
-        "raw_cells": dict(tables),
+        "table_rows": table_rows,
         "empty_cells": delivered.empty_cells,
         "input_m3": m3(total["input"]),
         "output_m3": m3(total["output"]),
