@@ -1,148 +1,29 @@
-"""The water network: what its files hold, read here by other code than wrote them, is what its truth says."""
+"""The water network: what its files hold is what its truth says."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import io
-import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
-from statistics import median
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow.parquet as pq
 import pytest
 
 from simulator.world import Size, make_day, make_world
-
-ROME = ZoneInfo("Europe/Rome")
-AUTUMN = Size(starts_on=date(2020, 10, 22), until=date(2020, 10, 27))
-Values = tuple[Decimal | None, ...]
-"""Flow in L/s, counter in m3, pressure in bar, temperature in degrees."""
-
-
-@dataclass
-class World:
-    """A world as its files and its tables say."""
-
-    root: Path
-    truth: dict[str, Any]
-    rows: dict[str, list[tuple[datetime, Values]]]
-    """Per node every delivered row, in the order of the files' names and of their rows."""
-    kept: dict[str, dict[datetime, Values]]
-
-    def table(self, name: str) -> list[dict[str, str]]:
-        with (self.root / f"truth_water_{name}.csv").open(newline="") as file:
-            return list(csv.DictReader(file))
-
-    def nodes(self, name: str) -> dict[str, dict[str, str]]:
-        with (self.root / "abbanoa" / "nodes" / name).open(newline="") as file:
-            return {row["node_id"]: row for row in csv.DictReader(file)}
-
-
-def number(text: str) -> Decimal | None:
-    return Decimal(text) if text else None
-
-
-def comma_number(text: str) -> Decimal | None:
-    return number(text.replace(".", "").replace(",", "."))
-
-
-def utc(text: str) -> datetime:
-    """Of a clean export's stamp: with a zone, or local time of Rome."""
-    text = text.removesuffix(" UTC") + ("+00:00" if text.endswith(" UTC") else "")
-    stamp = datetime.fromisoformat(f"{text}:00" if text.endswith("+00") else text)
-    return stamp.astimezone(UTC) if stamp.tzinfo else stamp.replace(tzinfo=ROME).astimezone(UTC)
-
-
-def utc_of_local(stamps: list[datetime]) -> list[datetime]:
-    """Of a logger's column: a wall clock time that comes for the second time is winter time."""
-    seen: Counter[datetime] = Counter()
-    found = []
-    for stamp in stamps:
-        found.append(stamp.replace(tzinfo=ROME, fold=seen[stamp]).astimezone(UTC))
-        seen[stamp] += 1
-    return found
-
-
-def text_of(content: bytes) -> str:
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16")):
-        if content.startswith(mark):
-            return content.decode(encoding)
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError:
-        return content.decode("cp1252")
-
-
-def delivered(path: Path, prefixes: dict[str, str]) -> Iterator[tuple[str, datetime, Values]]:
-    """Node, instant and values of every row of a file of any dialect."""
-    if path.suffix == ".parquet":
-        for row in pq.read_table(path).to_pylist():
-            values = (row["flow_rate"], row["volume"], row["pressure"], row["temperature"])
-            yield row["node_id"], row["timestamp"], tuple(None if v is None else Decimal(repr(v)) for v in values)
-        return
-    content = path.read_bytes()
-    text = text_of(gzip.decompress(content) if path.suffix == ".gz" else content)
-    if not text.startswith(("DATA;", ";DATE")):
-        for row in csv.DictReader(io.StringIO(text)):
-            volume = row["volume"] if "volume" in row else row["total_flow"]
-            values = (row["flow_rate"], volume, row["pressure"], row["temperature"])
-            yield row["node_id"], utc(row["timestamp"]), tuple(map(number, values))
-        return
-    names, units, *rows = (line.split(";") for line in text.split("\r\n")[:-1])
-    if names[:2] == ["DATA", "ORA"]:
-        instants = utc_of_local([datetime.strptime(f"{row[0]} {row[1]}", "%d/%m/%Y %H:%M:%S") for row in rows])  # noqa: DTZ007
-        for prefix, node_id in prefixes.items():
-            mine = {name.removeprefix(prefix).strip(): at for at, name in enumerate(names) if name.startswith(prefix)}
-            wanted = [mine.get(rest) for rest in ("PORTATA", "TOTALIZZATORE", "PRESSIONE", "TEMPERATURA")]
-            for row, instant in zip(rows, instants, strict=True):
-                yield node_id, instant, tuple(comma_number(row[at]) if at else None for at in wanted)
-        return
-    assert units[:7] == ["", "", "", "M3", "L/S", "BAR", "BAR"]
-    assert [row[0] for row in rows] == [str(at) for at in range(1, len(rows) + 1)]
-    instants = utc_of_local([datetime.strptime(f"{row[1]} {row[2]}", "%Y/%m/%d %H:%M:%S") for row in rows])  # noqa: DTZ007
-    for row, instant in zip(rows, instants, strict=True):
-        yield path.name.split("_")[0], instant, tuple(comma_number(row[at]) for at in (4, 3, 5, 7))
-
-
-def read_world(root: Path, size: Size) -> World:
-    truth = make_world(root, size, only=["abbanoa"])["water"]
-    world = World(root, truth, defaultdict(list), defaultdict(dict))
-    lists = sorted((root / "abbanoa" / "nodes").iterdir())
-    prefixes = {row["channel_prefix"]: key for key, row in world.nodes(lists[0].name).items() if row["channel_prefix"]}
-    for path in sorted((root / "abbanoa" / "readings").iterdir()):
-        for node_id, instant, values in delivered(path, prefixes):
-            world.rows[node_id].append((instant, values))
-            world.kept[node_id][instant] = values
-    return world
+from tests.simulator.water_files import AUTUMN, ROME, Values, World, delivered, read_world, spring_world, text_of
 
 
 @pytest.fixture(scope="module")
 def spring(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """The network of the default world."""
-    return read_world(tmp_path_factory.mktemp("water") / "spring", Size())
+    return spring_world(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="module")
 def autumn(tmp_path_factory: pytest.TempPathFactory) -> World:
     """Six days around the clock change of 2020-10-25."""
     return read_world(tmp_path_factory.mktemp("water") / "autumn", AUTUMN)
-
-
-def stretch(row: dict[str, str]) -> tuple[datetime, datetime]:
-    return utc(f"{row['starts_at']} UTC"), utc(f"{row['ends_at']} UTC")
-
-
-def during(world: World, row: dict[str, str]) -> dict[datetime, Values]:
-    starts_at, ends_at = stretch(row)
-    return {at: values for at, values in world.kept[row["node_id"]].items() if starts_at <= at < ends_at}
 
 
 def test_the_same_size_gives_the_same_bytes(autumn: World, tmp_path: Path) -> None:
@@ -180,15 +61,6 @@ def _distinct(rows: list[tuple[datetime, Values]]) -> dict[datetime, set[Values]
     for instant, values in rows:
         found[instant].add(values)
     return found
-
-
-def test_one_node_has_four_to_six_rows_an_hour(spring: World) -> None:
-    hours = Counter(
-        at.replace(minute=0)
-        for at, _ in spring.rows["node-ginepro"]
-        if date(2021, 2, 26) <= at.date() < date(2021, 2, 28)
-    )
-    assert set(hours.values()) == {4, 5, 6}
 
 
 def test_logger_values_are_counted(spring: World) -> None:
@@ -266,22 +138,10 @@ def test_a_daily_volume_is_the_difference_of_the_counters_at_both_midnights(spri
 def test_counters_follow_the_flow(autumn: World) -> None:
     for node_id, kept in autumn.kept.items():
         readings = sorted(kept.items())
-        for (at, values), (later, following) in itertools.pairwise(readings):
+        for (at, values), (later, following) in pairwise(readings):
             if values[0] is not None:
                 litres = values[0] * int((later - at).total_seconds())
                 assert following[1] - values[1] == litres / 1000, (node_id, at)
-
-
-def test_two_counters_start_anew(spring: World) -> None:
-    falls = {
-        node_id: [(left, right) for left, right in itertools.pairwise(counters) if right < left]
-        for node_id, kept in spring.kept.items()
-        if (counters := [values[1] for _, values in sorted(kept.items()) if values[1] is not None])
-    }
-    assert {node_id: len(found) for node_id, found in falls.items() if found} == {"924404": 1, "node-mirto": 1}
-    # One begins at nought, the other where its new meter had stood.
-    assert falls["924404"][0][1] < 5
-    assert 1234 < falls["node-mirto"][0][1] < 1250
 
 
 def test_a_balance_is_what_enters_less_what_is_delivered(spring: World) -> None:
@@ -313,106 +173,6 @@ def test_a_balance_is_what_enters_less_what_is_delivered(spring: World) -> None:
         assert low < share < high, zone
     silent = {(row["district_id"], row["local_date"]) for row in balance if int(row["silent_meters"])}
     assert silent == {(zone, day) for zone in ("DIST_001", "network") for day in ("2021-03-24", "2021-03-25")}
-
-
-def test_clean_weeks_and_a_clean_zone_have_no_fault(spring: World) -> None:
-    clean = {name: utc(f"{text} UTC") for name, text in spring.truth["clean_weeks"].items()}
-    assert clean["ends_at"] - clean["starts_at"] == timedelta(days=14)
-    anomalies = spring.table("anomalies")
-    assert all(stretch(row)[0] >= clean["ends_at"] for row in anomalies)
-    assert spring.truth["clean_district"] == "DIST_002"
-    assert "DIST_002" not in {row["district_id"] for row in anomalies}
-    kinds = Counter(row["anomaly_type"] for row in anomalies)
-    assert kinds.pop("night_flow_rise") == 2
-    assert len(kinds) == 6
-    assert min(kinds.values()) >= 4
-    assert kinds + Counter({"night_flow_rise": 2}) == Counter(spring.truth["anomalies"])
-
-
-def test_no_two_faults_of_a_node_overlap(spring: World) -> None:
-    per_node: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
-    for row in spring.table("anomalies"):
-        per_node[row["node_id"] or row["district_id"]].append(stretch(row))
-    for stretches in per_node.values():
-        stretches.sort()
-        assert all(left[1] < right[0] for left, right in itertools.pairwise(stretches))
-
-
-def test_every_planted_fault_is_in_the_files(spring: World) -> None:
-    usual: dict[tuple[str, int], list[Decimal]] = defaultdict(list)
-    for node_id, kept in spring.kept.items():
-        for at, values in kept.items():
-            if values[0] is not None:
-                usual[node_id, at.astimezone(ROME).hour].append(values[0])
-    for row in spring.table("anomalies"):
-        kind, node_id, place = row["anomaly_type"], row["node_id"], 2 if row["measurement_type"] == "pressure" else 0
-        if kind == "night_flow_rise":
-            continue
-        found = during(spring, row)
-        flows = [values[0] for values in found.values()]
-        starts_at, ends_at = stretch(row)
-        if kind == "gap":
-            assert not found, row
-            assert ends_at in spring.kept[node_id]
-            assert ends_at - starts_at > timedelta(hours=1)
-            assert max(at for at in spring.kept[node_id] if at < ends_at) >= starts_at - timedelta(minutes=15)
-            continue
-        assert found, row
-        assert min(found) == starts_at, row
-        if kind == "statistical_outlier":
-            for at, values in found.items():
-                hour = usual[node_id, at.astimezone(ROME).hour]
-                middle = median(hour)
-                spread = Decimal("1.4826") * median(abs(value - middle) for value in hour)
-                assert abs(values[0] - middle) > 6 * spread, row
-        elif kind == "out_of_range":
-            limits = {"flow": (0, 0, 1000), "pressure": (2, 0, 20), "temperature": (3, 0, 50)}
-            at, low, high = limits[row["measurement_type"]]
-            assert all(not low <= values[at] <= high for values in found.values()), row
-        elif kind == "flat_line":
-            assert len({values[place] for values in found.values()}) == 1, row
-            assert next(iter(found.values()))[place] > 0
-            assert len({values[1] for values in found.values()}) == len(found), "the counter moves on"
-        elif kind == "mismapped_pressure":
-            (factor,) = {values[2] / values[0] for values in found.values()}
-            assert str(factor) in row["note"]
-        else:
-            assert (kind, set(flows)) == ("no_flow", {Decimal(0)}), row
-
-
-def test_a_leak_raises_the_night_flow_of_its_zone(spring: World) -> None:
-    nights = {
-        (row["district_id"], row["local_date"]): Decimal(row["mean_flow_lps"]) for row in spring.table("night_flow")
-    }
-    leaks = {row["district_id"]: row for row in spring.table("anomalies") if row["anomaly_type"] == "night_flow_rise"}
-    for zone, litres in (("DIST_003", 0.8), ("DIST_004", 1.8)):
-        begins = stretch(leaks[zone])[0].astimezone(ROME).date().isoformat()
-        before = [float(flow) for (district, day), flow in nights.items() if district == zone and day < begins]
-        after = [float(flow) for (district, day), flow in nights.items() if district == zone and day >= begins]
-        assert median(after) - median(before) == pytest.approx(litres, abs=0.25)
-        assert min(after) > max(before)
-    flows = [nights["DIST_002", day] for _, day in nights if _ == "DIST_002"]
-    assert max(flows) - min(flows) < Decimal("1.0")
-
-
-def test_a_night_flow_is_that_of_the_delivered_inputs(spring: World) -> None:
-    rows = {(row["district_id"], row["local_date"]): row for row in spring.table("night_flow")}
-    day = datetime(2021, 3, 3, 2, tzinfo=ROME).astimezone(UTC)
-    instants = [day + timedelta(minutes=15 * at) for at in range(12)]
-    flows = [spring.kept["921101"][at][0] + spring.kept["921102"][at][0] for at in instants]
-    said = rows["DIST_001", "2021-03-03"]
-    assert (said["instants"], Decimal(said["minimum_flow_lps"]), said["is_complete"]) == ("12", min(flows), "true")
-    assert Decimal(said["mean_flow_lps"]) == (sum(flows) / 12).quantize(Decimal("0.0001"))
-    # Two hours of the night of the spring clock change, and an input was silent in them.
-    said = rows["DIST_004", "2021-03-28"]
-    assert (said["instants"], said["complete_instants"], said["is_complete"]) == ("24", "6", "false")
-
-
-def test_constant_nodes_are_no_fault(spring: World) -> None:
-    for node_id in ("node-serbatoio", "924405"):
-        assert {values[0] for values in spring.kept[node_id].values()} == {Decimal(0)}
-        assert len({values[1] for values in spring.kept[node_id].values()}) == 1
-        assert node_id not in {row["node_id"] for row in spring.table("anomalies")}
 
 
 def test_an_hour_that_repeats_comes_twice_in_a_logger_file(autumn: World) -> None:
