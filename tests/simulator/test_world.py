@@ -48,7 +48,7 @@ def test_another_seed_gives_other_bytes(tmp_path: Path) -> None:
     one, two = digest(tmp_path / "one"), digest(tmp_path / "two")
     assert one["winnipeg_billing/generation_1.json"] != two["winnipeg_billing/generation_1.json"]
     assert one["smart_meters/case_study.db"] != two["smart_meters/case_study.db"]
-    for name in ("truth_weather_daily.csv",):
+    for name in ("truth_weather_daily.csv", "truth_capacity_rows.csv"):
         assert one[name] != two[name]
 
 
