@@ -65,12 +65,12 @@
 {% endmacro %}
 
 {% macro duckdb__json_texts(objects, key, separator) -%}
-    nullif(array_to_string(json_extract_string({{ objects }}, '$[*]."{{ key }}"'), '{{ separator }}'), '')
+    nullif(array_to_string(json_extract_string({{ objects }}, '$[*]."{{ key }}"'), {{ separator }}), '')
 {%- endmacro %}
 
 {% macro postgres__json_texts(objects, key, separator) -%}
     nullif((
-        select string_agg(listed.item ->> '{{ key }}', '{{ separator }}' order by listed.place)
+        select string_agg(listed.item ->> '{{ key }}', {{ separator }} order by listed.place)
         from json_array_elements(cast({{ objects }} as json)) with ordinality as listed (item, place)
     ), '')
 {%- endmacro %}

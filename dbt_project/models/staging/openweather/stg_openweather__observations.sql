@@ -1,0 +1,1 @@
+{{ typed(source('openweather', 'weather_observations')) }}
