@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from ingestion import ledger, pseudonyms, raw
+from ingestion import ledger, pseudonyms, raw, registry
 from ingestion.batches import LINEAGE, as_part, column_fault, file_fault, narrowed
 from ingestion.counts import CountMismatch, count_files, wrong_files
 from ingestion.crash import crash_point
@@ -148,12 +148,17 @@ class Landing:
         self.packages = Packages(warehouse, settings.data / "dlt", scratch)
 
     def start(self, sources: Sequence[Source]) -> list[Outcome]:
-        """Sweeps, makes every declared table and column, and notes the starts. Nothing has been read yet."""
+        """Sweeps, makes every declared table and column, and notes the starts. Nothing has been read yet.
+
+        Declared by any source, not only those that land now: the project builds all of its models, and a utility that
+        has two of the systems must not need the others.
+        """
         raw.sweep(self.warehouse, self.report.note)
         stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
         outcomes = [Outcome(s.name, f"{stamp}-{s.name}-{secrets.token_hex(3)}") for s in sources]
         started = [self._event(outcome, "started") for outcome in outcomes]
-        declared = {table.name: (*table.columns, *LINEAGE) for source in sources for table in source.tables}
+        everyone = {source.name: source for source in (*registry.sources(), *sources)}
+        declared = {t.name: (*t.columns, *LINEAGE) for source in everyone.values() for t in source.tables}
         present = columns(self.warehouse)
         absent = {
             table: names
