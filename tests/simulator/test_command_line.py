@@ -49,6 +49,21 @@ def test_run_points_the_command_to_a_served_world_and_returns_its_exit_code(defa
     assert json.loads(count) == [{"count": "12000"}]
 
 
+def test_run_looks_at_the_world_at_the_instant_it_is_told(default_world: Path) -> None:
+    code = (
+        "import os, urllib.request as u\n"
+        "print(os.environ['METERHOUSE_LOGICAL_AT'])\n"
+        "for name, path in (('ENERGY_TRANSFER_URL', '/ipost/capacity/operationally-available?f=csv'),\n"
+        "        ('OPENWEATHER_URL', '/data/2.5/weather?id=2147714&appid=' + os.environ['OPENWEATHER_API_KEY'])):\n"
+        "    print(u.urlopen(os.environ[name] + path).headers['Date'])\n"
+    )
+    words = ("run", *NO_FILE, "--world", default_world)
+    command = ("--", sys.executable, "-c", code)
+    later = ["2021-04-07T12:00:00Z", *["Wed, 07 Apr 2021 12:00:00 GMT"] * 2]
+    assert simulator(*words, "--at", "2021-04-07T12:00:00Z", *command).stdout.splitlines() == later
+    assert simulator(*words, *command, **{NOW: "2021-04-07T14:00:00+02:00"}).stdout.splitlines() == later
+
+
 def test_run_never_mixes_sample_and_real(default_world: Path) -> None:
     done = simulator(
         "run",
