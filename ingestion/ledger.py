@@ -16,7 +16,7 @@ from ingestion.warehouse import literal, quoted
 TABLES: dict[str, tuple[str, ...]] = {
     "landed_files": (
         "source", "table_name", "uri", "source_file", "lake_key", "sha256", "bytes", "rows", "columns", "read_kind",
-        "version", "delivered_at", "landed_at", "run_id",
+        "version", "delivered_at", "first_at", "last_at", "landed_at", "run_id",
     ),
     "landing_runs": (
         "run_id", "source", "event", "at", "status", "code", "message", "files_landed", "files_unchanged",
@@ -50,6 +50,8 @@ def file_row(source: str, table: str, run_id: str, landed_at: str, file: LakeFil
         "read_kind": file.read_kind,
         "version": file.version,
         "delivered_at": file.delivered_at,
+        "first_at": file.first_at,
+        "last_at": file.last_at,
         "landed_at": landed_at,
         "run_id": run_id,
     }

@@ -53,6 +53,10 @@ class LakeFile:
     delivered_at: str | None = None
     """When it was put where it was found (ISO 8601, UTC); where nothing tells, None. Of two files of one load that say
     different things about the same key, staging's readers take the later."""
+    first_at: str | None = None
+    """First instant that its rows speak of, where the reader knows (ISO 8601, UTC)."""
+    last_at: str | None = None
+    """Last instant that its rows speak of, itself in."""
 
     @property
     def source_file(self) -> str:
