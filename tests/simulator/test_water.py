@@ -220,5 +220,7 @@ def test_a_later_day_holds_what_a_longer_window_would(autumn: World, tmp_path: P
     }
     assert found == expected
     assert len(found) == 10 * 96 + 4 * 48 + 6 * 288
+    for node_id, kept in autumn.kept.items():
+        assert kept == {at: longer.kept[node_id][at] for at in kept}, node_id
     with pytest.raises(ValueError, match="lies before"):
         make_day(autumn.root, date(2020, 1, 1), tmp_path / "early", "abbanoa")
