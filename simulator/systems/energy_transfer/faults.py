@@ -47,7 +47,6 @@ def _cases() -> list[tuple[str, bytes, str, int | None, dict[str, Any]]]:
     good = _body()
     header = good[: good.index(b"\r\n") + 2]
     unquoted = good.replace(b'"', b"").replace(b"\r\n", b"\n")
-    renamed = [{("OP Cap" if name == "OPC" else name): value for name, value in row.items()} for row in _TWO]
     doubled = values(_ROW, 1234)
     comma = {**_TWO[0], "Loc Name": 'SAMPLE, "THE" DRAW'}
     without_reason = {**_TWO[0], "TSQ": "", "OAC": "", "All Qty Avail": "N"}
@@ -60,12 +59,13 @@ def _cases() -> list[tuple[str, bytes, str, int | None, dict[str, Any]]]:
         ("cut inside a row", good[:-60], "rejected", None, {}),
         ("a row of fourteen fields", good.replace(b'"MESA",', b"", 1), "rejected", None, {}),
         ("a row of sixteen fields", good.replace(b'"MESA",', b'"MESA","",', 1), "rejected", None, {}),
+        ("Loc renamed: a key column is missing", good.replace(b'"Loc"', b'"Location"', 1), "rejected", None, {}),
         (
-            "OPC renamed: a column that rows need",
-            csv_bytes([("OP Cap" if name == "OPC" else name) for name in COLUMNS], renamed),
-            "rejected",
-            None,
-            {},
+            "OPC renamed: it lands under its new name, opc is null",
+            good.replace(b'"OPC"', b'"OP Cap"', 1),
+            "landed",
+            2,
+            {"columns": {"op_cap": "5000", "opc": None}},
         ),
         (
             "one column more, in front",

@@ -1,8 +1,9 @@
 """The fault set of the weather: an archive of answers that are broken, or odd, or hold odd values.
 
 `outcome` of a file is `landed`, `rejected` (the file is named, the rest lands) or `unchanged` (its content was landed
-before). `values` are raw columns of the one row: `text` is what raw must hold (None: null), `outcome` what it is as a
-number in metric units (None: null without a failure, `fails`: null and a row of the parse ledger).
+before); `day` is the one it is kept under where that is the question. `values` are raw columns of the one row: `text` is
+what raw must hold (None: null), `outcome` what it is as a number in metric units (None: null without a failure, `fails`:
+null and a row of the parse ledger).
 """
 
 from __future__ import annotations
@@ -39,8 +40,8 @@ def write_faults(folder: Path) -> dict[str, Any]:
     archive = folder / "archive"
     cases: list[dict[str, Any]] = []
 
-    def put(name: str, content: str | bytes, outcome: str, fault: str, day: str = DAY, **more: object) -> None:
-        path = archive / day / name
+    def put(name: str, content: str | bytes, outcome: str, fault: str, folder: str = DAY, **more: object) -> None:
+        path = archive / folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         file = path.relative_to(archive).as_posix()
@@ -83,10 +84,11 @@ def write_faults(folder: Path) -> dict[str, Any]:
     restated["main"]["temp"] = 33.25
     put("restated.json", json.dumps(restated), "landed", "the dt of plain.json with another temperature, a day later",
         "2021/03/02", restates="plain.json")  # fmt: skip
-    put("weather_Sydney_20210303.json", json.dumps(good(11)), "landed", "the day in the name", "")
-    put("weather_Sydney.json", json.dumps(good(12)), "rejected", "no day, neither in folders nor in the name",
-        "unknown_date")  # fmt: skip
-    put("weather_Sydney_20210230.json", json.dumps(good(13)), "rejected", "the 30th of February", "")
+    put("weather_Sydney_20210303.json", json.dumps(good(11)), "landed", "the day in the name", "", day="2021-03-03")
+    put("weather_Sydney.json", json.dumps(good(12)), "landed", "no day in folders or name: that of dt",
+        "unknown_date", day="2021-03-01")  # fmt: skip
+    put("weather_Sydney_20210230.json", json.dumps(good(13)), "landed", "the 30th of February: the day of dt", "",
+        day="2021-03-01")  # fmt: skip
     for number, (column, sent, text, outcome) in enumerate(VALUES, 20):
         put(
             f"value_{number}.json",
