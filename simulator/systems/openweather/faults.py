@@ -1,9 +1,9 @@
 """The fault set of the weather: an archive of answers that are broken, or odd, or hold odd values.
 
 `outcome` of a file is `landed`, `rejected` (the file is named, the rest lands) or `unchanged` (its content was landed
-before); `day` is the one it is kept under where that is the question. `values` are raw columns of the one row: `text` is
-what raw must hold (None: null), `outcome` what it is as a number in metric units (None: null without a failure, `fails`:
-null and a row of the parse ledger).
+before); `day` is the one it is kept under where that is the question. `values` are raw columns of the one row: `text`
+is what raw must hold (None: null), `outcome` what it is as a number in metric units (None: null without a failure,
+`fails`: null and a row of the parse ledger).
 """
 
 from __future__ import annotations
