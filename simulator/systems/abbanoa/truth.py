@@ -25,6 +25,10 @@ meters are exact). With a silent meter the balance cannot be known from the read
 `truth_water_night_flow.csv`, one row per zone and night (local date): the inflow in local [02:00, 05:00): instants,
 complete_instants (all inputs delivered), minimum_flow_lps and mean_flow_lps (really, over all instants), is_complete
 (all instants complete and no sensor of an input faulty).
+
+In truth.json, `table_rows` are rows of the two tables that files become, duplicates included: rows of the exports, and
+cells of the logger files (`empty_cells` of them without a value). `files` lists every delivery with its dialect and
+encoding, `node_lists` the node lists, `planted` also what is no fault: breaks of counters and interpolated rows.
 """
 
 from __future__ import annotations
@@ -259,7 +263,7 @@ def _summary(clock: Clock, nodes: Sequence[NodeReadings], faults: list[Fault], d
         "sensor_readings": sum(
             delivered.rows[node.node.node_id] for node in nodes if node.zone.district_id in exported
         ),
-        "sensor_logs": sum(delivered.log_values.values()),
+        "sensor_logs": sum(delivered.log_values.values()) + delivered.empty_cells,
     }
     clean = [Clock(clock.first_day, clock.until, 5).at(day) for day in CLEAN_DAYS]
     total = {"input": 0, "output": 0}
