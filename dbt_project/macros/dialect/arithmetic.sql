@@ -49,3 +49,17 @@
 {% macro postgres__share(amount, part, whole, precision, scale) -%}
     cast(round({{ amount }} * {{ part }} / nullif({{ whole }}, 0), {{ scale }}) as numeric({{ precision }}, {{ scale }}))
 {%- endmacro %}
+
+
+{# Of values that are all the same nothing needs to be divided, which a division of 128 bits makes worth asking. #}
+{% macro average(amount, scale) -%}
+    case
+        when min({{ amount }}) = max({{ amount }}) then cast(min({{ amount }}) as numeric(18, {{ scale }}))
+        else cast({{ ratio('sum(' ~ amount ~ ')', 'count(' ~ amount ~ ')', scale) }} as numeric(18, {{ scale }}))
+    end
+{%- endmacro %}
+
+
+{% macro middle(amount) -%}
+    percentile_disc(0.5) within group (order by {{ amount }})
+{%- endmacro %}

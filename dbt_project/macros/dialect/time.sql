@@ -71,3 +71,18 @@
     select series.instant
     from generate_series(cast({{ first }} as timestamp), cast({{ until }} as timestamp) - interval '1 microsecond', interval '{{ step }}') as series (instant)
 {%- endmacro %}
+
+
+{# The later of two instants that one hour apart show the same clock. #}
+{% macro is_repeated_hour(instant, zone) -%}
+    {{ utc_to_local(instant, zone) }} = {{ utc_to_local(instant ~ " - interval '1' hour", zone) }}
+{%- endmacro %}
+
+
+{% macro window_start(instant, size) -%}
+    {%- if size == '5min' -%}
+        date_trunc('minute', {{ instant }}) - interval '1' minute * (cast(extract(minute from {{ instant }}) as integer) % 5)
+    {%- else -%}
+        date_trunc('hour', {{ instant }})
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,64 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='append',
+        on_schema_change='fail',
+        full_refresh=(true if var('known_at', none) else none),
+        indexes=row_indexes(['node_id', 'read_at'], ['_dlt_load_id']),
+    )
+}}
+
+-- Every delivered row of the sensor table, parsed once and never touched again. Which of several versions of one instant stands
+-- is written in int_sensor_reading_supersessions.
+
+{% set watermark = load_watermark(this, '_dlt_load_id') or "''" %}
+
+with
+
+readings as (
+
+    select * from {{ ref('stg_abbanoa__sensor_readings') }}
+    {% if is_incremental() -%}
+    where _dlt_load_id > {{ watermark }}
+    {%- endif %}
+
+),
+
+first_of_repeated as (
+
+    select * from {{ ref('int_sensor_repeated_hours') }}
+    where occurrence = 1
+
+)
+
+select
+    readings.node_id,
+    case
+        when readings.node_id is null then 'no_node'
+        when readings.read_at is null then 'no_instant'
+        when coalesce(
+            readings.flow_lps, readings.pressure_bar, readings.pressure_2_bar, readings.temperature_c,
+            readings.totaliser_m3
+        ) is null then 'no_measure'
+    end as rejected_reason,
+    readings.flow_lps,
+    readings.pressure_bar,
+    readings.pressure_2_bar,
+    readings.temperature_c,
+    readings.totaliser_m3,
+    readings.delivered_quality_score,
+    readings.is_interpolated,
+    case
+        when first_of_repeated._source_row is not null then {{ dbt.dateadd('hour', -1, 'readings.read_at') }}
+        else readings.read_at
+    end as read_at,
+    readings.ingested_at,
+    readings._source_file,
+    readings._source_row,
+    readings._dlt_load_id,
+    readings._parse_failures
+from readings
+left join first_of_repeated
+    on readings._source_row = first_of_repeated._source_row
+    and readings._source_file = first_of_repeated._source_file
+    and readings._dlt_load_id = first_of_repeated._dlt_load_id

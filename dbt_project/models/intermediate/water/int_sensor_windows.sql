@@ -1,0 +1,427 @@
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['node_id', 'local_date'],
+        on_schema_change='fail',
+        full_refresh=(true if var('known_at', none) else none),
+        partition_by_month={'column': 'window_start', 'months_in': 'fct_sensor_readings', 'months_by': 'read_at'},
+        indexes=row_indexes(['node_id', 'local_date'], ['time_window', 'window_start']),
+    )
+}}
+
+-- A node's local day is written anew, all its windows, when one of its readings, one of the day before or after, or what the
+-- node lists say of the node changed since the last run.
+--
+-- Volume. Between two readings flows the difference of their totalisers. A fall, and a rise that the largest possible flow could
+-- not have made, is a counter that was reset or exchanged: the volume of that step is unknown, the step is counted. A step
+-- with both ends within a window (its end included) belongs to it, however long; a step across the boundary of two neighbouring
+-- windows is divided by time if it is no longer than one and a half intervals, and belongs to neither otherwise. `covered_s` is
+-- the part of the window that the volume accounts for. The one before and after is looked for in the neighbouring days only.
+
+{% set watermark = load_watermark(this, '_changed_load_id') or "''" %}
+{% set zone = var('abbanoa_timezone') %}
+{% set windows = {
+    '5min': ["windowed.five_minutes", "windowed.five_minutes + interval '5' minute", "interval '5' minute"],
+    '1hour': ["windowed.hour", "windowed.hour + interval '1' hour", "interval '1' hour"],
+    '1day': ["windowed.day_starts_at", "windowed.day_ends_at", "interval '1' day"],
+} %}
+{% set measures = ['flow_lps', 'pressure_bar', 'temperature_c'] %}
+
+with
+
+periods as (
+
+    select * from {{ ref('int_node_periods') }}
+
+),
+
+{% if is_incremental() -%}
+changed_days as (
+
+    select
+        changed.node_id,
+        changed.local_date
+    from {{ ref('fct_sensor_readings') }} as changed
+    where changed._changed_load_id > {{ watermark }}
+    group by
+        changed.node_id,
+        changed.local_date
+
+),
+
+relisted_days as (
+
+    select
+        relisted.node_id,
+        relisted.local_date
+    from {{ ref('fct_sensor_readings') }} as relisted
+    where relisted.node_id in (select periods.node_id from periods where periods._changed_load_id > {{ watermark }})
+    group by
+        relisted.node_id,
+        relisted.local_date
+
+),
+
+rewritten_days as (
+
+    select
+        changed_days.node_id,
+        {{ add_days('changed_days.local_date', 'offsets.days') }} as local_date
+    from changed_days
+    cross join (values (-1), (0), (1)) as offsets (days)
+
+    union
+
+    select
+        relisted_days.node_id,
+        relisted_days.local_date
+    from relisted_days
+
+),
+
+needed_days as (
+
+    select
+        rewritten_days.node_id,
+        {{ add_days('rewritten_days.local_date', 'offsets.days') }} as local_date
+    from rewritten_days
+    cross join (values (-1), (0), (1)) as offsets (days)
+    group by
+        rewritten_days.node_id,
+        {{ add_days('rewritten_days.local_date', 'offsets.days') }}
+
+),
+
+readings as (
+
+    select needed.*
+    from {{ ref('fct_sensor_readings') }} as needed
+    inner join needed_days
+        on needed.local_date = needed_days.local_date
+        and needed.node_id = needed_days.node_id
+
+),
+
+{%- else -%}
+readings as (
+
+    select * from {{ ref('fct_sensor_readings') }}
+
+),
+
+{%- endif %}
+
+local_days as (
+
+    select
+        days.local_date,
+        {{ local_to_utc('cast(days.local_date as timestamp)', zone) }} as day_starts_at,
+        {{ local_to_utc('cast(' ~ add_days('days.local_date', 1) ~ ' as timestamp)', zone) }} as day_ends_at
+    from (select distinct readings.local_date from readings) as days
+
+),
+
+followed as (
+
+    select
+        readings.*,
+        lag(readings.local_date) over in_order as previous_local_date,
+        lag(readings.read_at) over in_order as previous_read_at,
+        lag(readings.totaliser_m3) over in_order as previous_totaliser_m3
+    from readings
+    window in_order as (partition by readings.node_id order by readings.read_at nulls last)
+
+),
+
+timed as (
+
+    select
+        followed.*,
+        case
+            when followed.previous_local_date >= {{ add_days('followed.local_date', -1) }}
+                then cast({{ seconds_between('followed.previous_read_at', 'followed.read_at') }} as bigint)
+        end as step_s,
+        followed.totaliser_m3 - followed.previous_totaliser_m3 as difference_m3
+    from followed
+
+),
+
+stepped as (
+
+    select
+        timed.*,
+        case
+            when timed.difference_m3 between 0 and timed.step_s * {{ var('abbanoa_flow_range_lps')[1] }} / 1000.0
+                then timed.difference_m3
+        end as step_m3,
+        case
+            when timed.difference_m3 < 0 then 1
+            when timed.difference_m3 > timed.step_s * {{ var('abbanoa_flow_range_lps')[1] }} / 1000.0 then 1
+            else 0
+        end as reset_count
+    from timed
+
+),
+
+led as (
+
+    select
+        stepped.*,
+        lead(stepped.read_at) over in_order as next_read_at,
+        lead(stepped.step_s) over in_order as next_step_s,
+        lead(stepped.step_m3) over in_order as next_step_m3
+    from stepped
+    window in_order as (partition by stepped.node_id order by stepped.read_at nulls last)
+
+),
+
+windowed as (
+
+    select
+        led.node_id,
+        periods.district_id,
+        led.flow_lps,
+        led.pressure_bar,
+        led.temperature_c,
+        led.quality_score,
+        led.out_of_range_count,
+        led.is_interpolated,
+        led.is_late,
+        led.reset_count,
+        led.step_m3,
+        led.step_s,
+        led.next_step_m3,
+        led.next_step_s,
+        led.local_date,
+        led.read_at,
+        led.previous_read_at,
+        led.next_read_at,
+        greatest(led._changed_load_id, coalesce(periods._changed_load_id, led._changed_load_id)) as _changed_load_id,
+        periods.expected_interval_minutes,
+        periods.expected_interval_minutes * 90 as longest_step_s,
+        local_days.day_starts_at,
+        local_days.day_ends_at,
+        {{ window_start('led.read_at', '1hour') }} as hour,
+        {{ window_start('led.read_at', '5min') }} as five_minutes
+    from led
+    inner join local_days on led.local_date = local_days.local_date
+    left join periods
+        on led.node_id = periods.node_id
+        and led.local_date >= periods.holds_from
+        and led.local_date < periods.holds_until
+    {% if is_incremental() -%}
+    inner join rewritten_days
+        on led.local_date = rewritten_days.local_date
+        and led.node_id = rewritten_days.node_id
+    {%- endif %}
+
+),
+
+{% for size, (starts, ends, length) in windows.items() %}
+{% set n = loop.index %}
+bounded_{{ n }} as (
+
+    select
+        windowed.*,
+        {{ starts }} as window_start,
+        {{ ends }} as window_end,
+        windowed.previous_read_at >= {{ starts }} as has_previous_within,
+        windowed.previous_read_at < {{ starts }}
+        and windowed.read_at > {{ starts }}
+        and windowed.step_s <= windowed.longest_step_s
+        and windowed.previous_read_at >= {{ starts }} - {{ length }} as is_cut_before,
+        windowed.next_read_at = {{ ends }} as has_next_at_end,
+        not coalesce(windowed.previous_read_at >= {{ starts }}, false)
+        and coalesce(windowed.next_read_at >= {{ ends }}, true) as is_alone,
+        windowed.next_read_at > {{ ends }}
+        and windowed.next_step_s <= windowed.longest_step_s
+        and windowed.next_read_at < {{ ends }} + {{ length }} as is_cut_after
+    from windowed
+
+),
+
+parts_{{ n }} as (
+
+    select
+        bounded_{{ n }}.*,
+        case
+            when bounded_{{ n }}.has_previous_within then bounded_{{ n }}.step_m3
+            when bounded_{{ n }}.is_cut_before
+                then {{ share(
+                    'bounded_' ~ n ~ '.step_m3',
+                    'cast(' ~ seconds_between('bounded_' ~ n ~ '.window_start', 'bounded_' ~ n ~ '.read_at') ~ ' as bigint)',
+                    'bounded_' ~ n ~ '.step_s', 18, 6
+                ) }}
+        end as head_m3,
+        case
+            when bounded_{{ n }}.has_next_at_end then bounded_{{ n }}.next_step_m3
+            when bounded_{{ n }}.is_cut_after
+                then bounded_{{ n }}.next_step_m3 - {{ share(
+                    'bounded_' ~ n ~ '.next_step_m3',
+                    'cast(' ~ seconds_between('bounded_' ~ n ~ '.window_end', 'bounded_' ~ n ~ '.next_read_at') ~ ' as bigint)',
+                    'bounded_' ~ n ~ '.next_step_s', 18, 6
+                ) }}
+        end as tail_m3,
+        case
+            when bounded_{{ n }}.step_m3 is null then 0
+            when bounded_{{ n }}.has_previous_within then bounded_{{ n }}.step_s
+            when bounded_{{ n }}.is_cut_before
+                then cast({{ seconds_between('bounded_' ~ n ~ '.window_start', 'bounded_' ~ n ~ '.read_at') }} as bigint)
+            else 0
+        end as head_s,
+        case
+            when bounded_{{ n }}.next_step_m3 is null then 0
+            when bounded_{{ n }}.has_next_at_end then bounded_{{ n }}.next_step_s
+            when bounded_{{ n }}.is_cut_after
+                then cast({{ seconds_between('bounded_' ~ n ~ '.read_at', 'bounded_' ~ n ~ '.window_end') }} as bigint)
+            else 0
+        end as tail_s
+    from bounded_{{ n }}
+
+),
+
+summed_{{ n }} as (
+
+    select
+        parts_{{ n }}.node_id,
+        parts_{{ n }}.district_id,
+        '{{ size }}' as time_window,
+        count(*) as reading_count,
+        count(parts_{{ n }}.flow_lps) as flow_reading_count,
+        cast(sum(parts_{{ n }}.out_of_range_count) as bigint) as out_of_range_count,
+        count(*) filter (where parts_{{ n }}.is_interpolated) as interpolated_count,
+        count(*) filter (where parts_{{ n }}.is_late) as late_count,
+        cast(sum(parts_{{ n }}.reset_count) as bigint) as reset_count,
+        {% for measure in measures %}
+        {{ average('parts_' ~ n ~ '.' ~ measure, 6) }} as avg_{{ measure }},
+        min(parts_{{ n }}.{{ measure }}) as min_{{ measure }},
+        max(parts_{{ n }}.{{ measure }}) as max_{{ measure }},
+        {% endfor %}
+        cast(
+            case
+                when count(parts_{{ n }}.head_m3) + count(parts_{{ n }}.tail_m3) > 0
+                    then coalesce(sum(parts_{{ n }}.head_m3), 0) + coalesce(sum(parts_{{ n }}.tail_m3), 0)
+            end as numeric(18, 6)
+        ) as volume_m3,
+        cast(sum(parts_{{ n }}.head_s + parts_{{ n }}.tail_s) as bigint) as covered_s,
+        {{ average('parts_' ~ n ~ '.quality_score', 3) }} as quality_score,
+        parts_{{ n }}.expected_interval_minutes,
+        parts_{{ n }}.local_date,
+        parts_{{ n }}.window_start,
+        parts_{{ n }}.window_end,
+        min(parts_{{ n }}.read_at) as first_read_at,
+        max(parts_{{ n }}.read_at) as last_read_at,
+        max(parts_{{ n }}._changed_load_id) as _changed_load_id
+    from parts_{{ n }}
+    {% if size == '5min' -%}
+    where not parts_{{ n }}.is_alone
+    {% endif -%}
+    group by
+        parts_{{ n }}.node_id,
+        parts_{{ n }}.district_id,
+        parts_{{ n }}.expected_interval_minutes,
+        parts_{{ n }}.local_date,
+        parts_{{ n }}.window_start,
+        parts_{{ n }}.window_end
+
+),
+{% endfor %}
+
+-- A node that reads every five minutes or less often is alone in each of its five minutes: nothing is to be added up.
+alone as (
+
+    select
+        parts_1.node_id,
+        parts_1.district_id,
+        '5min' as time_window,
+        cast(1 as bigint) as reading_count,
+        cast(case when parts_1.flow_lps is null then 0 else 1 end as bigint) as flow_reading_count,
+        cast(parts_1.out_of_range_count as bigint) as out_of_range_count,
+        cast(case when parts_1.is_interpolated then 1 else 0 end as bigint) as interpolated_count,
+        cast(case when parts_1.is_late then 1 else 0 end as bigint) as late_count,
+        cast(parts_1.reset_count as bigint) as reset_count,
+        {% for measure in measures %}
+        parts_1.{{ measure }} as avg_{{ measure }},
+        parts_1.{{ measure }} as min_{{ measure }},
+        parts_1.{{ measure }} as max_{{ measure }},
+        {% endfor %}
+        cast(
+            case
+                when parts_1.head_m3 is not null or parts_1.tail_m3 is not null
+                    then coalesce(parts_1.head_m3, 0) + coalesce(parts_1.tail_m3, 0)
+            end as numeric(18, 6)
+        ) as volume_m3,
+        cast(parts_1.head_s + parts_1.tail_s as bigint) as covered_s,
+        parts_1.quality_score,
+        parts_1.expected_interval_minutes,
+        parts_1.local_date,
+        parts_1.window_start,
+        parts_1.window_end,
+        parts_1.read_at as first_read_at,
+        parts_1.read_at as last_read_at,
+        parts_1._changed_load_id
+    from parts_1
+    where parts_1.is_alone
+
+),
+
+summed as (
+
+    select * from alone
+    union all
+    select * from summed_1
+    union all
+    select * from summed_2
+    union all
+    select * from summed_3
+
+),
+
+expected as (
+
+    select
+        summed.*,
+        case
+            when summed.expected_interval_minutes > 0
+                then greatest(1, cast(floor(
+                    {{ seconds_between('summed.window_start', 'summed.window_end') }}
+                    / (summed.expected_interval_minutes * 60)
+                ) as bigint))
+        end as expected_reading_count
+    from summed
+
+)
+
+select
+    expected.node_id,
+    expected.district_id,
+    {{ as_text('expected.time_window') }} as time_window,
+    expected.reading_count,
+    expected.expected_reading_count,
+    expected.flow_reading_count,
+    expected.out_of_range_count,
+    expected.interpolated_count,
+    expected.late_count,
+    expected.reset_count,
+    {% for measure in measures %}
+    cast(expected.avg_{{ measure }} as numeric(18, 6)) as avg_{{ measure }},
+    expected.min_{{ measure }},
+    expected.max_{{ measure }},
+    {% endfor %}
+    expected.volume_m3,
+    expected.covered_s,
+    cast(
+        case
+            when expected.reading_count >= expected.expected_reading_count then 100
+            else {{ ratio('expected.reading_count * 100', 'expected.expected_reading_count', 2) }}
+        end as numeric(5, 2)
+    ) as completeness_pct,
+    cast(expected.quality_score as numeric(4, 3)) as quality_score,
+    expected.local_date,
+    expected.window_start,
+    expected.window_end,
+    expected.first_read_at,
+    expected.last_read_at,
+    expected._changed_load_id
+from expected

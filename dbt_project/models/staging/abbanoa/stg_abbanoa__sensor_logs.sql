@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ typed(source('abbanoa', 'sensor_logs')) }}

@@ -1,0 +1,1 @@
+{{ typed(source('abbanoa', 'sensor_nodes')) }}
