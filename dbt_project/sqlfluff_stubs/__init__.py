@@ -23,6 +23,8 @@ TEXTS: dict[str, Any] = {
     "declared_columns": "select given.column_name from given",
     "row_indexes": "",
     "balance": "select given.source",
+    "history": "versions as (select given.* from {0} as given cross join {1} as other)",
+    "delivery_order": "given.delivered_at nulls last",
     # What is found by walking the project: nothing, without one.
     "raw_tables": [],
     "staged_tables": [],
@@ -32,7 +34,8 @@ TEXTS: dict[str, Any] = {
 
 def stub(name: str) -> Callable[..., Any]:
     def call(*arguments: Any, **named: Any) -> Any:
-        return TEXTS.get(name, f"{name}({', '.join(str(argument) for argument in arguments)})")
+        text = TEXTS.get(name, f"{name}({', '.join(str(argument) for argument in arguments)})")
+        return text.format(*arguments) if name == "history" else text
 
     return call
 

@@ -71,23 +71,33 @@ def land(warehouse: TestWarehouse, number: int, load: Load) -> None:
     for name, readings in load.readings.items():
         rows = [(meter, start, kwh, None, None) for meter, start, kwh in readings]
         named = f"smart_meters/meter_readings/{name}"
-        statements += _delivery("meter_readings", named, rows, key, load.delivered_at.get(name))
+        statements += _delivery("meter_readings", named, rows, number, load.delivered_at.get(name))
     snapshot = f"smart_meters/database/{number:04}.db"
     for table in ("agreements", "products", "meterpoints"):
         delivered = getattr(load, table)
         if delivered is not None:
-            statements += _delivery(table, snapshot, delivered, key)
+            statements += _delivery(table, snapshot, delivered, number)
     warehouse.query("; ".join(statements))
 
 
+def deliver(
+    warehouse: TestWarehouse, number: int, table: str, name: str, rows: Sequence[Sequence[str | None]],
+    delivered_at: str | None = None,
+) -> None:  # fmt: skip
+    """Adds one file to a load that has landed."""
+    named = f"smart_meters/{table}/{name}"
+    warehouse.query("; ".join(_delivery(table, named, rows, number, delivered_at)))
+
+
 def _delivery(
-    table: str, source_file: str, rows: Sequence[Sequence[str | None]], load: str, delivered_at: str | None = None
+    table: str, source_file: str, rows: Sequence[Sequence[str | None]], number: int, delivered_at: str | None = None
 ) -> list[str]:
+    load = load_id(number)
     file = {
         "source": "smart_meters", "table_name": table, "uri": source_file, "source_file": source_file,
         "lake_key": source_file, "sha256": source_file, "bytes": "1", "rows": str(len(rows)),
         "columns": json.dumps(SOURCE_TABLES[table]),
-        "read_kind": "file", "delivered_at": delivered_at, "landed_at": "2026-01-01T00:00:00Z",
+        "read_kind": "file", "delivered_at": delivered_at, "landed_at": f"2026-01-01T{number:02}:00:00Z",
         "run_id": load,
     }  # fmt: skip
     values = ", ".join(_text(file.get(column)) for column in ledger.TABLES["landed_files"])
@@ -145,6 +155,9 @@ MARTS = {
     "dim_agreements": "*",
     "dim_products": "*",
     "dim_meterpoints": "*",
+    "agreement_history": "*",
+    "product_history": "*",
+    "meterpoint_history": "*",
 }
 """What is compared of each mart. `_changed_load_id` is left out: it says how this warehouse came to hold the row."""
 

@@ -151,6 +151,9 @@ def test_every_reading_and_every_kwh_is_accounted_for(told: Told) -> None:
         ("versions to fct_meter_readings", "rows", accepted[0], standing[0], 3, 0, 0, 0),
         ("versions to fct_meter_readings", "kWh", accepted[1], standing[1], kwh("3.5"), zero, zero, zero),
         ("current agreements delivered to periods", "rows", 5, 5, 0, 0, 0, 0),
+        ("current agreements delivered to agreement_history", "rows", 5, 5, 0, 0, 0, 0),
+        ("current products delivered to product_history", "rows", 3, 3, 0, 0, 0, 0),
+        ("current meterpoints delivered to meterpoint_history", "rows", 3, 3, 0, 0, 0, 0),
     }
     for mart in ("half_hourly_consumption", "daily_meterpoint_consumption", "daily_product_consumption"):
         hop = f"fct_meter_readings to {mart}"

@@ -38,9 +38,7 @@ numbered_deliveries as (
     select
         deliveries._source_file,
         deliveries._dlt_load_id,
-        row_number() over (
-            order by deliveries._dlt_load_id nulls last, {{ by_bytes('deliveries._source_file') }} nulls last
-        ) as delivery_number
+        row_number() over (order by {{ delivery_order('deliveries') }}) as delivery_number
     from deliveries
 
 ),

@@ -15,7 +15,10 @@ deliveries as (
         files.table_name,
         files.source_file as _source_file,
         files._dlt_load_id,
-        max(files.rows) as delivered_rows
+        max(files.uri) as uri,
+        max(files.rows) as delivered_rows,
+        max(files.delivered_at) as delivered_at,
+        max(files.landed_at) as landed_at
     from files
     where files.source = 'smart_meters'
         and files.table_name in ('agreements', 'products', 'meterpoints')
@@ -23,22 +26,25 @@ deliveries as (
 
 ),
 
-ranked as (
+numbered as (
 
     select
         deliveries.*,
         row_number() over (
             partition by deliveries.table_name
-            order by deliveries._dlt_load_id desc nulls last, {{ by_bytes('deliveries._source_file') }} desc nulls last
-        ) as deliveries_ago
+            order by {{ delivery_order('deliveries') }}
+        ) as delivery_number
     from deliveries
 
 )
 
 select
-    ranked.table_name,
-    ranked.delivered_rows,
-    ranked.deliveries_ago = 1 as is_current,
-    ranked._source_file,
-    ranked._dlt_load_id
-from ranked
+    numbered.table_name,
+    numbered.uri,
+    numbered.delivered_rows,
+    numbered.delivery_number = max(numbered.delivery_number) over (partition by numbered.table_name) as is_current,
+    numbered.delivered_at,
+    numbered.landed_at,
+    numbered._source_file,
+    numbered._dlt_load_id
+from numbered

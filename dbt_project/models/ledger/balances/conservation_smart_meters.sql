@@ -1,6 +1,8 @@
 -- What becomes of smart-meter readings and agreements after raw. Each amount is counted where it stands: none is the
 -- rest of another. The tables of the history are read by one column or two, raw only where a load was added.
 
+{% set keys = {'agreements': 'agreement_id', 'products': 'product_id', 'meterpoints': 'meterpoint_id'} %}
+
 with
 
 reading_loads as (
@@ -135,6 +137,37 @@ current_agreements as (
 
 ),
 
+current_deliveries as (
+
+    select * from {{ ref('int_reference_deliveries') }}
+    where is_current
+
+),
+
+{% for table, key in keys.items() -%}
+delivered_{{ table }} as (
+
+    select
+        count(snapshots.{{ key }}) - count(distinct snapshots.{{ key }}) as copied_rows,
+        count(*) filter (where snapshots.{{ key }} is null) as keyless_rows
+    from {{ ref('stg_smart_meters__' ~ table) }} as snapshots
+    inner join current_deliveries
+        on current_deliveries.table_name = '{{ table }}'
+        and snapshots._source_file = current_deliveries._source_file
+        and snapshots._dlt_load_id = current_deliveries._dlt_load_id
+
+),
+
+known_{{ table }} as (
+
+    select count(*) as version_rows
+    from {{ ref(table[:-1] ~ '_history') }} as history
+    where history.is_current
+        and history.is_delivered
+
+),
+
+{% endfor -%}
 judged_agreements as (
 
     select
@@ -241,3 +274,16 @@ union all
 ) }}
 from current_agreements
 cross join judged_agreements
+{% for table in keys %}
+union all
+
+{{ balance(
+    'smart_meters', 'current ' ~ table ~ ' delivered to ' ~ table[:-1] ~ '_history', 'rows',
+    'current_deliveries.delivered_rows', 'known_' ~ table ~ '.version_rows',
+    superseded='delivered_' ~ table ~ '.copied_rows', rejected='delivered_' ~ table ~ '.keyless_rows'
+) }}
+from current_deliveries
+cross join delivered_{{ table }}
+cross join known_{{ table }}
+where current_deliveries.table_name = '{{ table }}'
+{% endfor %}
