@@ -1,1 +1,1 @@
-"""The sample world: two systems with their real wire formats, seeded, and the truth about every planted fault."""
+"""The sample world: source systems with their real wire formats, seeded, and the truth about every planted fault."""

@@ -61,11 +61,14 @@ def make(
     half_hours: Annotated[int | None, typer.Option(min=1, help="About so many reads; decides the meters.")] = None,
     first_day: Annotated[date, typer.Option(parser=_day, metavar="DATE", help="First local day.")] = Size.starts_on,
     last_day: Annotated[date, typer.Option(parser=_day, metavar="DATE", help="Last local day.")] = Size.until,
+    history_days: Annotated[
+        int, typer.Option(min=4, help="At most so many last days of weather and gas.")
+    ] = Size.history_days,
     faults: Annotated[bool, typer.Option("--faults", help="Also write the fault set, to OUT_faults.")] = False,
 ) -> None:
     """Write a sample world and its truth."""
     started = time.perf_counter()
-    size = Size(seed=seed, bills=bills, meters=meters, starts_on=first_day, until=last_day)
+    size = Size(seed=seed, bills=bills, meters=meters, starts_on=first_day, until=last_day, history_days=history_days)
     truth = make_world(out, size if half_hours is None else size.with_half_hours(half_hours))
     said = [s.summary(truth[s.truth_key or name]) for name, s in systems().items() if s.summary is not None]
     typer.echo(f"made {out} in {time.perf_counter() - started:.1f} s: {', '.join(said)}")

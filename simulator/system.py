@@ -15,13 +15,18 @@ from simulator.wire import Station
 
 @dataclass(frozen=True)
 class Size:
-    """How large a world is. `until` is the last local day (Europe/London) of the reads."""
+    """How large a world is. `until` is the last local day (Europe/London) of the reads.
+
+    `history_days` bounds how far back systems reach that keep a day's deliveries for themselves: with fewer than the
+    default, some of what they plant lies before their window.
+    """
 
     seed: int = 20210101
     bills: int = 12_000
     meters: int = 60
     starts_on: date = date(2020, 10, 15)
     until: date = date(2021, 4, 5)
+    history_days: int = 45
 
     def with_half_hours(self, half_hours: int) -> Size:
         """The same window with as many meters as come nearest to that many half-hours."""

@@ -118,11 +118,30 @@ def test_run_says_when_a_command_does_not_exist(default_world: Path) -> None:
 
 
 def test_make_takes_sizes_and_writes_the_fault_set_beside_the_world(tmp_path: Path) -> None:
-    words = ("--bills", 600, "--half-hours", 1000, "--last-day", "2020-10-20", "--seed", 3, "--faults")
+    words = (
+        "--bills",
+        600,
+        "--half-hours",
+        1000,
+        "--last-day",
+        "2020-10-20",
+        "--seed",
+        3,
+        "--history-days",
+        5,
+        "--faults",
+    )
     done = simulator("make", "--out", tmp_path / "w", *words)
     assert done.returncode == 0, done.stderr
     truth = json.loads((tmp_path / "w" / "truth.json").read_text())
-    assert truth["size"] == {"seed": 3, "bills": 600, "meters": 3, "starts_on": "2020-10-15", "until": "2020-10-20"}
+    assert truth["size"] == {
+        "seed": 3,
+        "bills": 600,
+        "meters": 3,
+        "starts_on": "2020-10-15",
+        "until": "2020-10-20",
+        "history_days": 5,
+    }
     assert (tmp_path / "w_faults" / "truth.json").exists()
     done = simulator("day", "2020-10-21", "--world", tmp_path / "w", "--out", tmp_path / "later")
     assert done.stdout.startswith("144 half-hours")

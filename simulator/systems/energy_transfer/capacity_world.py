@@ -73,7 +73,7 @@ class _Made:
 def write(folder: Path, size: Size) -> dict[str, Any]:
     """Writes postings, index and the tables of the truth; returns their part of truth.json."""
     last = size.now.date()
-    first = last - timedelta(days=GAS_DAYS - 1)
+    first = last - timedelta(days=min(GAS_DAYS, size.history_days) - 1)
     planted = Planted()
     made = [one for asset in ASSETS for one in _postings(size, asset, first, last, planted)]
     columns = {asset.code: asset.columns for asset in ASSETS}

@@ -16,7 +16,7 @@ from simulator.system import Size
 from simulator.systems.openweather.climate import PLACES, Climate, Observation, Place, last_refresh
 from simulator.systems.openweather.payload import payload, text
 
-FLAT_DAYS, FOLDER_DAYS = 3, 42
+DAYS, FLAT_DAYS = 45, 3
 POLLS = (time(0), time(6), time(12), time(18))
 DAILY = (
     "place", "local_date", "observation_count", "temperature_mean_celsius", "temperature_min_celsius",
@@ -118,10 +118,10 @@ class _Poll:
         return f"{self.at:%Y/%m/%d}/{self.place.city_id}_{self.at:%H%M}.json"
 
 
-def _polls(until: date, planted: Planted) -> Iterator[_Poll]:
+def _polls(until: date, count: int, planted: Planted) -> Iterator[_Poll]:
     """Every poll of the archive that was answered, in the order of time."""
-    days = [until - timedelta(days=back) for back in range(FLAT_DAYS + FOLDER_DAYS - 1, -1, -1)]
-    midnight, repeated, unanswered, silent = days[-17], days[-12], days[-9], days[-21]
+    days = [until - timedelta(days=back) for back in range(count - 1, -1, -1)]
+    midnight, repeated, unanswered, silent = (until - timedelta(days=back) for back in (16, 11, 8, 20))
     by_name = {place.name: place for place in PLACES}
     for number, day in enumerate(days):
         moments = [datetime.combine(day, at, UTC) for at in POLLS]
@@ -157,14 +157,14 @@ def _polls(until: date, planted: Planted) -> Iterator[_Poll]:
 
 def write(folder: Path, size: Size) -> dict[str, Any]:
     """Writes archive, `world.json` and the tables of the truth; returns their part of truth.json."""
-    begins_at = datetime.combine(size.until - timedelta(days=FLAT_DAYS + FOLDER_DAYS + 1), time(), UTC)
+    begins_at = datetime.combine(size.until - timedelta(days=DAYS + 1), time(), UTC)
     (folder / "world.json").write_text(json.dumps({"seed": size.seed, "begins_at": begins_at.isoformat()}) + "\n")
     climate, planted = Climate(size.seed, begins_at), Planted()
     archive = folder / "archive"
     archive.mkdir()
     observed: dict[tuple[int, datetime], Observation] = {}
     answers: dict[str, int] = {}
-    for poll in _polls(size.until, planted):
+    for poll in _polls(size.until, min(DAYS, size.history_days), planted):
         seen = climate.observe(poll.place, last_refresh(poll.place, poll.current_at), is_old=poll.is_flat)
         found = payload(seen, "metric")
         path = archive / poll.path
