@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
@@ -46,6 +47,7 @@ class Lake:
         else:
             self.root = Path(self.url)
         self._known: dict[str, dict[str, str]] = {}
+        self._listing = threading.Lock()
 
     def put(
         self,
@@ -114,8 +116,9 @@ class Lake:
 
     def _key(self, folder: str, digest: str, mark: str, extension: str, day: date) -> tuple[str, bool]:
         """The key of this content under this label, and whether the lake has it already."""
-        if folder not in self._known:
-            self._known[folder] = {key.rsplit("/", 1)[1].split(".", 1)[0]: key for key in self._keys(folder)}
+        with self._listing:  # several threads may store at once: waiting for the disk, or for S3, takes most of it
+            if folder not in self._known:
+                self._known[folder] = {key.rsplit("/", 1)[1].split(".", 1)[0]: key for key in self._keys(folder)}
         found = self._known[folder].get(digest[:HASH_LENGTH] + mark)
         if found and self._digest(found) == digest:
             return found, True

@@ -142,7 +142,8 @@ class Run(Protocol):
         """Puts verbatim bytes (or a local file, which is moved) into the lake, under `day` (default: of `logical_at`).
 
         The same content is stored once per label. A label says what the bytes themselves do not (the request they
-        answer, the meter their file name told); it stands in the lake's name and so survives the warehouse.
+        answer, the meter their file name told); it stands in the lake's name and so survives the warehouse. Threads may
+        store at once, which many small files need: each waits for the disk.
         """
         ...
 

@@ -11,6 +11,7 @@ import json
 import logging
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -19,7 +20,7 @@ from typing import Any, get_args
 
 from ingestion.clients.content import BadContent, check_depth, check_text, inflate
 from ingestion.clients.http import Again, Answer, Expects, HttpClient, Pacer
-from ingestion.clients.places import name_of, place
+from ingestion.clients.places import Place, name_of, place
 from ingestion.errors import ConfigurationError
 from ingestion.source import Problem, Run, SourceError, StoredFile, Unchanged, source_file
 from ingestion.sources.openweather.settings import Units, WeatherSettings
@@ -27,6 +28,8 @@ from ingestion.sources.openweather.settings import Units, WeatherSettings
 log = logging.getLogger(__name__)
 
 TABLE = "weather_observations"
+STORING, CHUNK = 16, 256
+"""Threads that store an archive, and how many files they are given at once."""
 GIVE_UP_AFTER = 3
 """So many places in a row without any answer, and the rest is left for another run."""
 
@@ -55,6 +58,21 @@ class Kept:
         """The day it is kept under: the run's logical date, or the archive's."""
         year, month, day = self.stored.key.split("/")[3:6]
         return date(int(year), int(month), int(day))
+
+
+@dataclass(frozen=True)
+class _Read:
+    """One file of an archive that is new, before it is stored."""
+
+    uri: str
+    place: str
+    units: str
+    content: bytes
+    text: bytes
+    sha256: str
+    day: date
+    version: str | None
+    delivered_at: str | None
 
 
 Found = Iterator[Kept | Problem | Unchanged]
@@ -132,28 +150,42 @@ class Weather:
         except BadContent as error:
             yield Problem(error.code, error.message, TABLE, where)
             return
+        listed = list(uris.items())
+        with ThreadPoolExecutor(STORING, thread_name_prefix="lake") as pool:
+            for start in range(0, len(listed), CHUNK):
+                self.run.progress(start, len(listed), "answers kept earlier")
+                looked = [self._look(archive, uri, version) for uri, version in listed[start : start + CHUNK]]
+                yield from pool.map(self._keep, looked)
+        self.run.progress(len(listed), len(listed), "answers kept earlier")
+
+    def _look(self, archive: Place, uri: str, listed: str | None) -> _Read | Problem | Unchanged:
+        """One file of the archive as far as it is read; not stored yet."""
+        if listed is not None and listed == self._versions.get(uri):
+            return Unchanged(TABLE, uri)
         units = self.settings.archive_units
-        for number, (uri, listed) in enumerate(uris.items(), 1):
-            self.run.progress(number, len(uris), "answers kept earlier")
-            if listed is not None and listed == self._versions.get(uri):
-                yield Unchanged(TABLE, uri)
-                continue
-            try:
-                content, version, delivered_at = archive.read(uri)
-                sha256 = hashlib.sha256(content).hexdigest()
-                text = _plain(name_of(uri), content)
-                told = _told(text)
-                named, day = _place_of(told), _day_of(uri) or _observed(told)
-                if day is None:
-                    raise BadContent("DATA_NO_DATE", "neither its folder nor its name nor dt gives a day")
-                if not self._is_new(sha256, named, units):
-                    yield Unchanged(TABLE, uri)
-                    continue
-                name, label = name_of(uri), _label(named, units)
-                stored = self.run.store(TABLE, name, content, sha256, label=label, day=day)
-                yield Kept(uri, named, units, stored, self._local(stored, text), text, version, delivered_at)
-            except BadContent as error:
-                yield Problem(error.code, error.message, TABLE, uri, error.row, error.column)
+        try:
+            content, version, delivered_at = archive.read(uri)
+            text = _plain(name_of(uri), content)
+            told = _told(text)
+            where, day = _place_of(told), _day_of(uri) or _observed(told)
+            if day is None:
+                raise BadContent("DATA_NO_DATE", "neither its folder nor its name nor dt gives a day")
+        except BadContent as error:
+            return Problem(error.code, error.message, TABLE, uri, error.row, error.column)
+        sha256 = hashlib.sha256(content).hexdigest()
+        if not self._is_new(sha256, where, units):
+            return Unchanged(TABLE, uri)
+        return _Read(uri, where, units, content, text, sha256, day, version, delivered_at)
+
+    def _keep(self, found: _Read | Problem | Unchanged) -> Kept | Problem | Unchanged:
+        if not isinstance(found, _Read):
+            return found
+        label = _label(found.place, found.units)
+        stored = self.run.store(TABLE, name_of(found.uri), found.content, found.sha256, label=label, day=found.day)
+        local = self._local(stored, found.text)
+        return Kept(
+            found.uri, found.place, found.units, stored, local, found.text, found.version, found.delivered_at
+        )  # fmt: skip
 
     def lake(self) -> Found:
         """Everything the lake has between the run's days and raw has not; nobody is asked."""
