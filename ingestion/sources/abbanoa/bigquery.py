@@ -152,12 +152,13 @@ class SensorTable:
             )
             schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
             rows = 0
-            with pyarrow.parquet.ParquetWriter(path, schema.remove_metadata(), compression="zstd") as writer:
+            with pyarrow.parquet.ParquetWriter(path, schema, compression="zstd") as writer:
                 for stream in session.streams:
-                    for page in self.storage.read_rows(stream.name).rows(session).pages:
-                        batch = page.to_arrow()
+                    for answer in self.storage.read_rows(stream.name):
+                        packed = pa.py_buffer(answer.arrow_record_batch.serialized_record_batch)
+                        batch = pa.ipc.read_record_batch(packed, schema)
                         rows += batch.num_rows
-                        writer.write_batch(batch.cast(writer.schema))
+                        writer.write_batch(batch)
             if rows == day.rows:
                 return day
             day = next(iter(self.days(day.day, day.day)), Day(day.day, 0, None))

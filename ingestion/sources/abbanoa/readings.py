@@ -45,7 +45,8 @@ class Readable:
     """The SELECT over the local file, given its `_source_file`."""
     text: Path | None
     """Where its text is, if not in the delivered bytes themselves."""
-    count_late: Callable[[float], int]
+    count_late: Callable[[Path, float], int]
+    """Lines before a moment (seconds since 1970), given where they lie now."""
     is_ordered: bool
 
 
@@ -86,7 +87,7 @@ class Readings:
             measured = tables.measure(self.engine, columns, copy)
             return Readable(
                 READINGS.name, columns.columns, measured.lines, (measured.first, measured.last), 1, "", columns.rows,
-                None, lambda before: tables.late_rows(self.engine, columns, copy, before), False,
+                None, lambda path, before: tables.late_rows(self.engine, columns, path, before), False,
             )  # fmt: skip
         found = text.utf8(copy, name, self.folder / f"{number}.txt", self.settings.abbanoa_encoding)
         dialect = dialects.recognise(found, READINGS, is_logger_possible=True)
@@ -112,7 +113,7 @@ class Readings:
             _label(node_id),
             query,
             None if found.path == copy else found.path,
-            lambda before: dialects.late_lines(self.engine, dialect, found.path, before),
+            lambda path, before: dialects.late_lines(self.engine, dialect, path, before),
             True,
         )
 
@@ -120,7 +121,8 @@ class Readings:
         self, uri: str, stored: StoredFile, readable: Readable, version: str | None, delivered_at: str | None
     ) -> Iterator[Batch]:
         """Takes a stored file up; yields a batch whenever one is full."""
-        self._note_late(uri, readable)
+        path = readable.text or stored.path
+        self._note_late(uri, readable, path)
         first, last = readable.span
         lake = LakeFile(
             uri, stored.key, stored.sha256, stored.bytes, readable.rows, readable.columns, "file", version,
@@ -132,7 +134,7 @@ class Readings:
             if items:
                 yield _batch(alike, items)
             items = self._waiting[alike] = []
-        items.append(Item(readable.query(readable.text or stored.path, stored.source_file), lake))
+        items.append(Item(readable.query(path, stored.source_file), lake))
 
     def rest(self) -> Iterator[Batch]:
         """The batches that were not full."""
@@ -150,13 +152,13 @@ class Readings:
             until is None or first < _midnight(until + timedelta(days=1))
         )
 
-    def _note_late(self, uri: str, readable: Readable) -> None:
+    def _note_late(self, uri: str, readable: Readable, path: Path) -> None:
         first, _ = readable.span
         if self.newest is None or first is None:
             return
         before = self.newest - self.settings.abbanoa_late_days * 86_400
         if first < before:
-            late = readable.count_late(before) * readable.rows_per_line
+            late = readable.count_late(path, before) * readable.rows_per_line
             log.info(
                 "%s: %d of %d rows are late, more than %d days before the newest that were landed; they land",
                 places.name_of(uri), late, readable.rows, self.settings.abbanoa_late_days,
