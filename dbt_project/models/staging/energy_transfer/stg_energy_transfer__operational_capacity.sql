@@ -1,0 +1,3 @@
+{{ config(materialized='view') }}
+
+{{ typed(source('energy_transfer', 'operational_capacity')) }}
