@@ -20,8 +20,11 @@ Truth, of the archive and of one answer per place at the world's `now`, each (pl
   `local_date` the date of `dt + timezone`, `observation_count` the number of distinct `dt`. Means are the plain mean of
   the observations (not weighted by time), with six decimals, half away from zero; `temperature_min_celsius` and
   `temperature_max_celsius` are the least and the greatest `main.temp` of the day, never `temp_min` and `temp_max`,
-  which are the spread over the city at one moment. `rain_total_mm` and `snow_total_mm` add up `1h` where an observation
-  has it, else `3h`, else nothing: what was reported, no estimate of what fell in between. 0: none reported.
+  which are the spread over the city at one moment. `rain_total_mm` and `snow_total_mm` add up what was reported (`1h`
+  where an observation has it, else `3h`, else a dry hour), no estimate of what fell in between: an amount counts for
+  the part of its window that follows the last observation that said anything about rain (or snow), rounded to six
+  decimals; a code of rain (20x, 23x, 3xx, 5xx, 615, 616) without an amount says nothing, so does 6xx without snow.
+  Empty is a day of which no observation said anything.
 - `truth_weather_observations.csv`, one row per place and `dt`: values in metric units, empty where the answer has none.
 """
 

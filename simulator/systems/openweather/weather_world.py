@@ -30,6 +30,10 @@ OBSERVED = (
 )  # fmt: skip
 
 
+WINDOWS = {"1h": 3600, "3h": 10_800}
+MICRO = Decimal("0.000001")
+
+
 def _decimal(hundredths: int | None) -> str:
     return "" if hundredths is None else str(Decimal(hundredths).scaleb(-2))
 
@@ -43,22 +47,22 @@ class _Day:
     humidity: int = 0
     pressure: int = 0
     wind: int = 0
-    rain: int = 0
-    snow: int = 0
+    fallen: dict[str, list[Decimal]] = field(default_factory=lambda: {"rain": [], "snow": []})
 
-    def add(self, seen: Observation) -> None:
+    def add(self, seen: Observation, fallen: dict[str, Decimal | None]) -> None:
         self.count += 1
         self.celsius.append(seen.celsius)
         self.humidity += seen.humidity
         self.pressure += seen.pressure
         self.wind += seen.wind
-        self.rain += seen.rain[1] if seen.rain else 0
-        self.snow += seen.snow[1] if seen.snow else 0
+        for kind, amount in fallen.items():
+            if amount is not None:
+                self.fallen[kind].append(amount)
 
     def row(self) -> list[str]:
         def mean(total: int, places: int = 2) -> str:
             exact = Decimal(total).scaleb(-places) / self.count
-            return str(exact.quantize(Decimal("0.000001"), ROUND_HALF_UP))
+            return str(exact.quantize(MICRO, ROUND_HALF_UP))
 
         return [
             str(self.count),
@@ -68,9 +72,40 @@ class _Day:
             mean(self.humidity, 0),
             mean(self.pressure),
             mean(self.wind),
-            _decimal(self.rain),
-            _decimal(self.snow),
+            *(str(sum(amounts)) if amounts else "" for amounts in self.fallen.values()),
         ]
+
+
+class _Gauge:
+    """What fell at one place, from amounts that are each about the hours before their observation."""
+
+    def __init__(self) -> None:
+        self._spoken: dict[str, datetime] = {}
+
+    def add(self, seen: Observation) -> dict[str, Decimal | None]:
+        """Millimetres of rain and snow that an observation adds to those before it; None is unknown.
+
+        An amount counts for the part of its window that follows the last observation that said anything. Nothing sent
+        is a dry hour, unless a code says that it rains or snows.
+        """
+        found: dict[str, Decimal | None] = {}
+        for kind, sent, is_falling in (
+            ("rain", seen.rain, any(item.code in _RAINY or item.code // 100 in (3, 5) for item in seen.items)),
+            ("snow", seen.snow, any(item.code // 100 == 6 for item in seen.items)),
+        ):
+            found[kind] = None
+            if sent is None and is_falling:
+                continue
+            window = WINDOWS[sent[0]] if sent else 3600
+            since = (seen.at - self._spoken[kind]).total_seconds() if kind in self._spoken else window
+            share = Decimal(int(min(window, since))) / window
+            found[kind] = (Decimal(sent[1] if sent else 0).scaleb(-2) * share).quantize(MICRO, ROUND_HALF_UP)
+            self._spoken[kind] = seen.at
+        return found
+
+
+_RAINY = frozenset({200, 201, 202, 230, 231, 232, 615, 616})
+"""Codes that mean rain besides 3xx and 5xx: thunderstorm with rain or drizzle, and rain with snow."""
 
 
 def _observed(seen: Observation) -> list[str]:
@@ -193,12 +228,13 @@ def write(folder: Path, size: Size) -> dict[str, Any]:
 def _write_tables(folder: Path, observed: dict[tuple[int, datetime], Observation]) -> int:
     """Both tables, sorted by place and time; returns the rows of the daily one."""
     days: dict[tuple[str, date], _Day] = {}
+    gauges = {place.city_id: _Gauge() for place in PLACES}
     with (folder / "truth_weather_observations.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(OBSERVED)
         for (city_id, _), seen in sorted(observed.items()):
             writer.writerow(_observed(seen))
-            days.setdefault((str(city_id), seen.local.date()), _Day()).add(seen)
+            days.setdefault((str(city_id), seen.local.date()), _Day()).add(seen, gauges[city_id].add(seen))
     with (folder / "truth_weather_daily.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(DAILY)
