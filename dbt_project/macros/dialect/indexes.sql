@@ -11,3 +11,10 @@
     {% for columns in column_lists %}{% do indexes.append({'columns': columns}) %}{% endfor %}
     {{ return(indexes) }}
 {% endmacro %}
+
+
+{% macro with_statistics() %}{{ return(adapter.dispatch('with_statistics')()) }}{% endmacro %}
+
+{% macro default__with_statistics() %}{% endmacro %}
+
+{% macro postgres__with_statistics() %}{% if model.config.materialized != 'view' %}analyze {{ this }}{% endif %}{% endmacro %}

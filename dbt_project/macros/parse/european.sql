@@ -27,21 +27,40 @@
 {%- endmacro %}
 
 
-{# A wall-clock stamp in any of three orders, as ISO 8601; null in any other shape. The calendar is asked afterwards. #}
-{% macro iso_stamp(text) -%}
+{# Wall-clock stamps: the day first where the year stands last. The shape is guarded first, the calendar asked afterwards. #}
+{% macro local_stamp_pattern(day_first) %}
+    {%- set day = '[0-9]{2}[/.-][0-9]{2}[/.-][0-9]{4}' if day_first else '[0-9]{4}[/-][0-9]{2}[/-][0-9]{2}' -%}
+    {{- return(day ~ '[T ]+' ~ time_pattern()) -}}
+{% endmacro %}
+
+{% macro parse_local_stamp(text) -%}
     {%- set stamp = trimmed(text) -%}
-    {%- set clock = '[T ]+[0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.][0-9]{1,6})?)?' -%}
-    {%- set time = trimmed('substr(' ~ stamp ~ ", 11)") -%}
+    {%- set year_last = ['substr(' ~ stamp ~ ', 7, 4)', 'substr(' ~ stamp ~ ', 4, 2)', 'left(' ~ stamp ~ ', 2)', stamp] -%}
+    {%- set year_first = ['left(' ~ stamp ~ ', 4)', 'substr(' ~ stamp ~ ', 6, 2)', 'substr(' ~ stamp ~ ', 9, 2)', stamp] -%}
     case
-        when {{ fully_matches(stamp, '[0-9]{2}[/.-][0-9]{2}[/.-][0-9]{4}' ~ clock) }}
-            then substr({{ stamp }}, 7, 4) || '-' || substr({{ stamp }}, 4, 2) || '-' || left({{ stamp }}, 2) || ' ' || {{ time }}
-        when {{ fully_matches(stamp, '[0-9]{4}[/-][0-9]{2}[/-][0-9]{2}' ~ clock) }}
-            then replace(left({{ stamp }}, 10), '/', '-') || ' ' || {{ time }}
+        when {{ fully_matches(stamp, local_stamp_pattern(true)) }} then {{ stamp_of(*year_last) }}
+        when {{ fully_matches(stamp, local_stamp_pattern(false)) }} then {{ stamp_of(*year_first) }}
     end
 {%- endmacro %}
 
-{% macro parse_local_stamp(text) -%}
-    {{ parse_timestamp(iso_stamp(text), 'UTC') }}
+
+{% macro stamp_of(year, month, day, stamp) %}{{ return(adapter.dispatch('stamp_of')(year, month, day, stamp)) }}{% endmacro %}
+
+{% macro duckdb__stamp_of(year, month, day, stamp) -%}
+    case
+        when {{ year }} <> '0000'
+            then try_cast({{ year }} || '-' || {{ month }} || '-' || {{ day }} || ' ' || right({{ stamp }}, length({{ stamp }}) - strpos({{ stamp }}, ':') + 3) as timestamp)
+    end
+{%- endmacro %}
+
+{# A long pattern costs 3 microseconds a value here, and is asked only for the last days of a month. #}
+{% macro postgres__stamp_of(year, month, day, stamp) -%}
+    case
+        when {{ year }} <> '0000' and {{ month }} between '01' and '12' and (
+            {{ day }} between '01' and '28' or ({{ year }} || '-' || {{ month }} || '-' || {{ day }}) ~ '^{{ date_pattern() }}$'
+        )
+            then cast({{ year }} || '-' || {{ month }} || '-' || {{ day }} || ' ' || right({{ stamp }}, length({{ stamp }}) - strpos({{ stamp }}, ':') + 3) as timestamp)
+    end
 {%- endmacro %}
 
 

@@ -1,4 +1,5 @@
--- Single readings: what a sensor cannot measure, and what this node has never shown at this hour. The hours tell where to look, so
+-- Single readings: what a sensor cannot measure, and what this node does not show at this hour; not merely unlikely, but off by a
+-- share of the usual too, since a slow change is no fault of a reading (night_flow watches for leaks). The hours tell where to look, so
 -- that the readings of the other hours are not read. What an event over hours explains is not told twice. Neighbouring
 -- readings are one event.
 
@@ -9,6 +10,8 @@
     'temperature': ['temperature_c', var('abbanoa_temperature_range_c')],
 } %}
 {% set threshold = var('abbanoa_outlier_threshold') %}
+{% set share = var('abbanoa_outlier_share') %}
+{% set limit = "greatest(" ~ threshold ~ " * baselines.scatter_lps, " ~ share ~ " * abs(baselines.usual_flow_lps))" %}
 
 with
 
@@ -68,8 +71,8 @@ suspect_hours as (
         and hours.local_date >= periods.holds_from
         and hours.local_date < periods.holds_until
     where hours.out_of_range_count > 0
-        or hours.max_flow_lps > baselines.usual_flow_lps + {{ threshold }} * baselines.scatter_lps
-        or hours.min_flow_lps < baselines.usual_flow_lps - {{ threshold }} * baselines.scatter_lps
+        or hours.max_flow_lps - baselines.usual_flow_lps > {{ limit }}
+        or baselines.usual_flow_lps - hours.min_flow_lps > {{ limit }}
 
 ),
 
@@ -123,7 +126,8 @@ hits as (
         suspects.interval_minutes,
         suspects.read_at
     from suspects
-    where abs(suspects.flow_lps - suspects.usual_flow_lps) > {{ threshold }} * suspects.scatter_lps
+    where abs(suspects.flow_lps - suspects.usual_flow_lps)
+        > greatest({{ threshold }} * suspects.scatter_lps, {{ share }} * abs(suspects.usual_flow_lps))
         and suspects.flow_lps between {{ ranges.flow[1][0] }} and {{ ranges.flow[1][1] }}
 
 ),

@@ -147,8 +147,12 @@ select
     {{ as_text('deviations.evidence') }} as evidence,
     cast(deviations.actual_value as numeric(18, 6)) as actual_value,
     cast(deviations.expected_value as numeric(18, 6)) as expected_value,
+    -- greatest() and least() pass over nulls.
     cast(
-        greatest(-{{ largest }}, least({{ largest }}, deviations.uncapped_deviation_pct)) as numeric(12, 2)
+        case
+            when deviations.uncapped_deviation_pct is not null
+                then greatest(-{{ largest }}, least({{ largest }}, deviations.uncapped_deviation_pct))
+        end as numeric(12, 2)
     ) as deviation_pct,
     deviations.reading_count,
     deviations.starts_at,
