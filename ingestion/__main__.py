@@ -1,4 +1,4 @@
-"""python -m ingestion land|list|status: what the wire has, into raw.
+"""python -m ingestion land|backfill|list|status: what the wire has, into raw.
 
 Exit codes: 0 everything landed (or nothing was new), 1 some source or file failed and the rest landed, 2 usage or
 configuration, 75 another run holds the lock.
@@ -17,7 +17,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from ingestion import registry
+from ingestion import backfill, registry
+from ingestion.arguments import pairs
 from ingestion.errors import EXIT_FAILED, ConfigurationError, LandingError
 from ingestion.settings import LandingSettings, read
 from ingestion.warehouse import brief
@@ -60,7 +61,7 @@ def land(
     options = Options(
         since.date() if since else None,
         until.date() if until else None,
-        _pairs(param or []),
+        pairs(param or []),
         wait,
         (logical_at or read(LandingSettings).meterhouse_logical_at or datetime.now(UTC)).astimezone(UTC),
     )
@@ -69,6 +70,9 @@ def land(
     report.summary(outcomes)
     if any(outcome.problems for outcome in outcomes):
         raise typer.Exit(EXIT_FAILED)
+
+
+app.command("backfill")(backfill.command)
 
 
 @app.command("list")
@@ -100,16 +104,6 @@ def _instant(text: str) -> datetime:
     if instant.tzinfo is None:
         raise typer.BadParameter(f"{text!r} has no offset from UTC: write {text}Z if it is UTC")
     return instant
-
-
-def _pairs(params: list[str]) -> dict[str, str]:
-    pairs = {}
-    for param in params:
-        key, equals, value = param.partition("=")
-        if not equals or not key:
-            raise typer.BadParameter(f"{param!r} is not KEY=VALUE", param_hint="--param")
-        pairs[key] = value
-    return pairs
 
 
 def main() -> int:

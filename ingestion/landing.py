@@ -47,6 +47,8 @@ class Options:
     params: Mapping[str, str] = field(default_factory=dict)
     wait: float = 0
     logical_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    asked: str | None = None
+    """What a longer undertaking calls this landing, for the ledger: so that it finds out how far it came."""
 
 
 def land(sources: Sequence[Source], options: Options, report: Report) -> list[Outcome]:
@@ -366,6 +368,7 @@ class Landing:
             "source": outcome.source,
             "event": event,
             "at": ledger.now(),
+            "asked": self.options.asked,
             "dlt_version": dlt.__version__,
             "git_sha": _git_sha(),
         }

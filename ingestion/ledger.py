@@ -20,7 +20,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "landing_runs": (
         "run_id", "source", "event", "at", "status", "code", "message", "files_landed", "files_unchanged",
-        "files_rejected", "rows_landed", "bytes_landed", "dlt_version", "git_sha",
+        "files_rejected", "rows_landed", "bytes_landed", "asked", "dlt_version", "git_sha",
     ),
     "landing_problems": (
         "run_id", "source", "table_name", "uri", "code", "message", "source_row", "source_column", "at",

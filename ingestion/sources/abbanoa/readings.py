@@ -154,8 +154,8 @@ class Readings:
 
     def _note_late(self, uri: str, readable: Readable, path: Path) -> None:
         first, _ = readable.span
-        if self.newest is None or first is None:
-            return
+        if self.newest is None or first is None or self.run.since or self.run.until:
+            return  # what is asked for by its dates is expected to be old
         before = self.newest - self.settings.abbanoa_late_days * 86_400
         if first < before:
             late = readable.count_late(path, before) * readable.rows_per_line
