@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from ingestion.sources.energy_transfer.fetch import SEARCH_TYPE, Answered, Desk,
 from ingestion.sources.energy_transfer.plan import Wanted, landed, wanted
 from ingestion.sources.energy_transfer.posting import OURS, Posting
 from ingestion.sources.energy_transfer.settings import CapacitySettings
+from ingestion.sources.energy_transfer.timetable import gas_day_bounds
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +46,11 @@ class Item:
     @property
     def lake(self) -> LakeFile:
         stored, uri = self.stored, self.posting.answer.uri
+        begins, ends = gas_day_bounds(self.wanted.gas_day)
         return LakeFile(
-            uri, stored.key, stored.sha256, stored.bytes, self.posting.rows, self.columns, delivered_at=self.at
-        )
+            uri, stored.key, stored.sha256, stored.bytes, self.posting.rows, self.columns, delivered_at=self.at,
+            first_at=_iso(begins), last_at=_iso(ends - timedelta(seconds=1)),
+        )  # fmt: skip
 
 
 def read(run: Run) -> Iterator[Batch | Problem | Unchanged]:

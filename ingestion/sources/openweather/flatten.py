@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from ingestion.clients.content import BadContent, bad_json, raw_names, sql_name, sql_text
-from ingestion.sources.openweather.fetch import Kept
+from ingestion.sources.openweather.answers import Kept
 
 OURS = ("place", "units", "logical_date")
 _NEEDED = ("dt",)
@@ -31,6 +33,8 @@ class Flat:
 
     pointers: dict[str, str]
     text: Path
+    observed_at: str | None
+    """ISO 8601, UTC; None when dt is no time."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -128,7 +132,14 @@ def _flat(answer: Kept, tree: Sequence[Node], folder: Path) -> Flat:
         advice = "if the service renamed it, the reader must learn that"
         raise BadContent("DATA_MISSING_COLUMN", f"the answer has no {', '.join(missing)}; {advice}", column=missing[0])
     pointers = {names[name]: "".join(f"/{_escaped(key)}" for key in path) for name, path in flat.items()}
-    return Flat(pointers, _exact(answer, folder) if _RISKY.search(answer.content) else answer.text)
+    text = _exact(answer, folder) if _RISKY.search(answer.content) else answer.text
+    return Flat(pointers, text, _instant(scalars.get("dt")))
+
+
+def _instant(dt: str | None) -> str | None:
+    with suppress(ValueError, OverflowError, OSError):
+        return f"{datetime.fromtimestamp(int(dt or ''), UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return None
 
 
 def _escaped(key: str) -> str:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from ingestion.clients.content import BadContent
 from ingestion.settings import read as read_settings
 from ingestion.source import Batch, LakeFile, Problem, Run, Unchanged
 from ingestion.sources.openweather import SOURCE
-from ingestion.sources.openweather.fetch import Found, Kept, Weather
+from ingestion.sources.openweather.answers import Found, Kept, Known
+from ingestion.sources.openweather.archive import Archive
+from ingestion.sources.openweather.fetch import current
 from ingestion.sources.openweather.flatten import OURS, Flat, flatten, query
 from ingestion.sources.openweather.settings import WeatherSettings
-
-log = logging.getLogger(__name__)
 
 OBSERVATIONS = SOURCE.table("weather_observations")
 MOST_FILES = 1000
@@ -23,31 +22,38 @@ MOST_FILES = 1000
 def read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
     """What is new of the places and of the archive; with `--param from_lake=true` of the lake, without a request."""
     settings = read_settings(WeatherSettings)
-    weather = Weather(run, settings)
+    folder = run.scratch / SOURCE.name
+    folder.mkdir(parents=True, exist_ok=True)
     waiting: list[Kept] = []
-    for found in _sources(run, weather, settings):
+    for found in _answers(run, settings, folder):
         if not isinstance(found, Kept):
             yield found
             continue
         waiting.append(found)
         if len(waiting) == MOST_FILES:
-            yield from _batch(waiting, weather)
+            yield from _batch(waiting, folder)
             waiting = []
-    yield from _batch(waiting, weather)
+    yield from _batch(waiting, folder)
 
 
-def _sources(run: Run, weather: Weather, settings: WeatherSettings) -> Found:
+def _answers(run: Run, settings: WeatherSettings, folder: Path) -> Found:
+    known = Known(run)
+    archive = Archive(run, known, folder)
     if run.params.get("from_lake", "").lower() in ("1", "true", "yes"):
-        return weather.lake()
-    current = weather.current() if settings.places else iter(())
-    return itertools.chain(weather.archive(settings.archive) if settings.archive else iter(()), current)
+        yield from archive.lake()
+        return
+    secrets = settings.secrets if settings.places else None  # a missing key is said before anything is read
+    if settings.archive:
+        yield from archive.files(settings.archive, settings.archive_units)
+    if secrets:
+        yield from current(run, settings, secrets, known, folder)
 
 
-def _batch(answers: Sequence[Kept], weather: Weather) -> Iterator[Batch | Problem]:
+def _batch(answers: Sequence[Kept], folder: Path) -> Iterator[Batch | Problem]:
     """The answers that can be landed, as one batch: what one of them lacks is null in its row."""
     good: dict[str, tuple[Kept, Flat]] = {}
     files: list[LakeFile] = []
-    for answer, flat in zip(answers, flatten(answers, weather.folder), strict=True):
+    for answer, flat in zip(answers, flatten(answers, folder), strict=True):
         if isinstance(flat, BadContent):
             yield Problem(flat.code, flat.message, OBSERVATIONS.name, answer.uri, flat.row, flat.column)
             continue
@@ -56,7 +62,7 @@ def _batch(answers: Sequence[Kept], weather: Weather) -> Iterator[Batch | Proble
         files.append(
             LakeFile(
                 answer.uri, stored.key, stored.sha256, stored.bytes, 1, flat.columns, "file", answer.version,
-                answer.delivered_at,
+                answer.delivered_at, flat.observed_at, flat.observed_at,
             )
         )  # fmt: skip
     if not files:

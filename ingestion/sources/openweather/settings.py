@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, SecretStr, field_validator
 
 from ingestion.clients.http import Patience, base_url
+from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings, absolute
 
 Units = Literal["standard", "metric", "imperial"]
@@ -57,6 +58,14 @@ class WeatherSettings(Settings):
     def places(self) -> tuple[str, ...]:
         """Each place once, as it is written."""
         return tuple(dict.fromkeys(_split(self.openweather_places)))
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What each request needs and nothing else may know. Raises ConfigurationError when there is no key."""
+        if self.openweather_api_key is None:
+            message = "OPENWEATHER_PLACES is set and OPENWEATHER_API_KEY is not; set it in the environment"
+            raise ConfigurationError("CONFIG_SETTING", message)
+        return {"appid": self.openweather_api_key.get_secret_value()}
 
     @property
     def archive(self) -> str | None:

@@ -227,6 +227,20 @@ def test_a_lake_of_a_past_year_lands_again_without_a_request_and_says_the_same(
     assert station.log == []
 
 
+def test_a_damaged_file_of_the_lake_is_named_and_the_others_land(
+    station: WeatherStation, landing: SmallLanding, tmp_path: Path
+) -> None:
+    landing.land()
+    path = landing.lake_file(landing.rows(TABLE, "_source_file")[0][0])
+    path.chmod(0o644)
+    path.write_bytes(path.read_bytes() + b" ")
+    (tmp_path / "later").mkdir()
+    later = SmallLanding(tmp_path / "later", SOURCE)
+    later.lake.root = later.folder = landing.folder
+    assert later.land({"from_lake": "true"}) == 2
+    assert later.codes() == ["LAKE_DAMAGED"]
+
+
 def test_the_command_line_lands_on_either_engine_and_keeps_the_key_from_everything(
     warehouse: TestWarehouse, station: WeatherStation, tmp_path: Path
 ) -> None:
