@@ -1,11 +1,12 @@
-"""python -m publishing [build | summary | ask | docs]: without a verb, publishes the last build if it passed.
+"""python -m publishing [build | summary | ask | freshness | docs]: without a verb, publishes the last passed build.
 
-Exit codes: 0 done, 1 not published or build failed, 2 usage or configuration, 75 busy.
+Exit codes: 0 done, 1 not published, build failed or a source is stale, 2 usage or configuration, 75 busy.
 """
 
 from __future__ import annotations
 
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -71,6 +72,24 @@ def ask(
 
 
 @app.command()
+def freshness(
+    source: Annotated[list[str] | None, typer.Argument(help="sources to look at; default all")] = None,
+    now: Annotated[
+        datetime | None, typer.Option(parser=lambda text: _instant(text), metavar="ISO-8601", help="default: now")
+    ] = None,
+) -> None:
+    """Says which tables have not landed for too long; exit code 1 when one is stale or never came."""
+    from publishing.freshness import check
+
+    try:
+        is_fresh = check(source or [], now, console)
+    except LandingError as error:
+        raise fail(error) from None
+    if not is_fresh:
+        raise typer.Exit(1)
+
+
+@app.command()
 def docs(
     out: Annotated[Path | None, typer.Option(help="The page to write; default docs/site/index.html.")] = None,
 ) -> None:
@@ -82,6 +101,16 @@ def docs(
     except LandingError as error:
         raise fail(error) from None
     console.print(f"The catalogue is one page: {page}", highlight=False)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not an instant like 2021-04-06T15:00:00Z") from None
+    if instant.tzinfo is None:
+        raise typer.BadParameter(f"{text!r} has no offset from UTC: write {text}Z if it is UTC")
+    return instant
 
 
 def _publish() -> None:

@@ -21,6 +21,7 @@ TEXTS: dict[str, Any] = {
     "known_at": "current_timestamp",
     "instants": "select given.starts_at from given",
     "declared_columns": "select given.column_name from given",
+    "expected_tables": "select given.source from given",
     "row_indexes": "",
     "balance": "select given.source",
     "history": "versions as (select given.* from {0} as given cross join {1} as other)",

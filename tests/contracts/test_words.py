@@ -49,7 +49,15 @@ def test_every_command_that_is_shown_is_one_that_is_tested() -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["ingestion land", "ingestion status", "ingestion list", "publishing ask", "publishing build"]
+    "verb",
+    [
+        "ingestion land",
+        "ingestion status",
+        "ingestion list",
+        "publishing ask",
+        "publishing build",
+        "publishing freshness",
+    ],
 )
 def test_verbs_explain_themselves(verb: str) -> None:
     done = subprocess.run([sys.executable, "-m", *verb.split(), "--help"], cwd=ROOT, capture_output=True, text=True)
