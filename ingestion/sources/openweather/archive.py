@@ -63,10 +63,13 @@ class Archive:
     folder: Path
 
     def files(self, where: str, units: Units) -> Found:
-        """Files of an archive, each under the day that its folder or name tells, else under that of its observation."""
+        """Files of an archive, each under the day that its folder or name tells, else under that of its observation.
+
+        Only those of the run's days, when it has any.
+        """
         try:
             archive = place(where, "OPENWEATHER_ARCHIVE", (".json", ".json.gz"))
-            uris = list(archive.uris().items())
+            uris = [(uri, version) for uri, version in archive.uris().items() if self._is_asked_for(_day_of(uri))]
         except BadContent as error:
             yield Problem(error.code, error.message, TABLE, where)
             return
@@ -126,9 +129,13 @@ class Archive:
         except BadContent as error:
             return Problem(error.code, error.message, TABLE, uri, error.row, error.column)
         sha256 = hashlib.sha256(content).hexdigest()
-        if not self.known.is_new(sha256, where, units):
+        if not (self._is_asked_for(day) and self.known.is_new(sha256, where, units)):
             return Unchanged(TABLE, uri)
         return _New(uri, where, units, content, text, sha256, day, version, delivered_at)
+
+    def _is_asked_for(self, day: date | None) -> bool:
+        since, until = self.run.since, self.run.until
+        return day is None or ((since is None or since <= day) and (until is None or day <= until))
 
     def _keep(self, found: _New | Other) -> Kept | Other:
         if not isinstance(found, _New):

@@ -20,7 +20,10 @@ MOST_FILES = 1000
 
 
 def read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
-    """What is new of the places and of the archive; with `--param from_lake=true` of the lake, without a request."""
+    """What is new of the places and of the archive; with `--param from_lake=true` of the lake, without a request.
+
+    `--since` and `--until` are days of the archive or the lake; places are asked when the run's own day is among them.
+    """
     settings = read_settings(WeatherSettings)
     folder = run.scratch / SOURCE.name
     folder.mkdir(parents=True, exist_ok=True)
@@ -42,10 +45,11 @@ def _answers(run: Run, settings: WeatherSettings, folder: Path) -> Found:
     if run.params.get("from_lake", "").lower() in ("1", "true", "yes"):
         yield from archive.lake()
         return
+    today = run.logical_at.date()
     secrets = settings.secrets if settings.places else None  # a missing key is said before anything is read
     if settings.archive:
         yield from archive.files(settings.archive, settings.archive_units)
-    if secrets:
+    if secrets and (run.since or today) <= today <= (run.until or today):  # the service knows no other day
         yield from current(run, settings, secrets, known, folder)
 
 

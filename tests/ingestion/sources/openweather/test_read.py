@@ -173,6 +173,19 @@ def test_an_archive_lands_under_its_own_days_verbatim_and_once(
     assert landing.land() == 0
 
 
+def test_since_and_until_choose_days_of_the_archive_and_ask_for_today_only_when_it_is_meant(
+    station: WeatherStation, landing: SmallLanding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENWEATHER_ARCHIVE", str(archive(tmp_path / "kept")))
+    landing.since, landing.until = date(2021, 3, 20), date(2021, 3, 31)
+    assert landing.land() == 1
+    assert landing.rows(TABLE, "logical_date") == [("2021-03-27",)]
+    assert station.log == []
+    landing.since, landing.until = date(2021, 4, 5), None
+    assert landing.land() == 6
+    assert len(station.log) == 3
+
+
 def test_what_an_archive_holds_beside_answers_is_named_and_stops_nothing(
     landing: SmallLanding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
