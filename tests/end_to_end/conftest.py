@@ -122,6 +122,11 @@ class House:
         return list(json.loads(str(relations)))
 
 
+def clocks(relation: str) -> frozenset[str]:
+    """Columns that say when something landed: the histories of snapshots are dated by it."""
+    return frozenset({"valid_from", "valid_until"} if relation.endswith("_history") else ())
+
+
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small sample world: 600 bills in its first edition, 6 meters."""

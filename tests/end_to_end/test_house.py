@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from tests.end_to_end.conftest import ROOT, House
+from tests.end_to_end.conftest import ROOT, House, clocks
 
 
 def one(house: House, sql: str) -> tuple[Any, ...]:
@@ -89,9 +89,7 @@ def test_engines_agree_row_by_row(first_house: Callable[[str], House]) -> None:
         if relation in ("ledger.load_history", "ledger.source_freshness"):  # when and for how long each landed
             continue
         assert duckdb.columns(relation) == postgres.columns(relation), relation
-        # Histories are dated by the clock of the landing.
-        clocks = frozenset({"valid_from", "valid_until"} if relation.endswith("_history") else ())
-        left, right = duckdb.content(relation, clocks), postgres.content(relation, clocks)
+        left, right = (house.content(relation, clocks(relation)) for house in (duckdb, postgres))
         differing = [(n, a, b) for n, (a, b) in enumerate(zip(left, right, strict=False)) if a != b]
         assert (len(left), differing[:3]) == (len(right), []), relation
         compared += len(left)

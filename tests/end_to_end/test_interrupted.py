@@ -8,14 +8,16 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.end_to_end.conftest import ROOT, House
+from tests.end_to_end.conftest import ROOT, House, clocks
 
 # What differs between two houses that hold the same: when each landed and built.
-VOLATILE = frozenset({"ledger.load_history", "ledger.build_runs"})
+VOLATILE = frozenset({"ledger.load_history", "ledger.build_runs", "ledger.source_freshness"})
 
 
 def marts(house: House) -> dict[str, list[tuple[str, ...]]]:
-    return {relation: house.content(relation) for relation in house.shown() if relation not in VOLATILE}
+    return {
+        relation: house.content(relation, clocks(relation)) for relation in house.shown() if relation not in VOLATILE
+    }
 
 
 def dbt_killed_after(house: House, models: int) -> None:
