@@ -72,6 +72,8 @@ class Expects:
     """What to do next, by status; 300 stands for every redirect."""
     said: Callable[[bytes], str] = lambda body: ""
     """A word from an error's body for the message. Free text stays out: it may repeat what was sent."""
+    most_bytes: int = MOST_BYTES
+    """Longer answers, packed or not, are none of this server's."""
 
 
 @dataclass(frozen=True)
@@ -271,7 +273,7 @@ class HttpClient:
         first, last = b"", b""
         try:
             with path.open("wb") as file:
-                for piece in inflate(pieces) if packed == "gzip" else pieces:
+                for piece in inflate(pieces, self.expects.most_bytes) if packed == "gzip" else pieces:
                     file.write(piece)
                     digest.update(piece)
                     size += len(piece)
@@ -293,8 +295,8 @@ class HttpClient:
             taken += len(piece)
             if time.monotonic() - started > limit:
                 raise SourceError("SOURCE_DEADLINE", f"one answer took longer than {limit:g} s", uri)
-            if taken > MOST_BYTES:
-                raise SourceError("DATA_TOO_LARGE", f"one answer is longer than {MOST_BYTES} bytes", uri)
+            if taken > self.expects.most_bytes:
+                raise SourceError("DATA_TOO_LARGE", f"one answer is longer than {self.expects.most_bytes} bytes", uri)
             yield piece
 
 

@@ -137,4 +137,5 @@ _CAPACITY = Expects(
         410: "check ENERGY_TRANSFER_URL and the path in ENERGY_TRANSFER_CONFIG",
         429: "lower ENERGY_TRANSFER_REQUESTS_PER_SECOND",
     },
+    most_bytes=64 << 20,  # a thousand times the largest known
 )

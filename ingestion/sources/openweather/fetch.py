@@ -10,7 +10,7 @@ from pathlib import Path
 from ingestion.clients.content import BadContent
 from ingestion.clients.http import Again, Answer, Expects, HttpClient, Pacer
 from ingestion.source import Problem, Run, SourceError, Unchanged
-from ingestion.sources.openweather.answers import TABLE, Found, Kept, Known, check, label, told
+from ingestion.sources.openweather.answers import LARGEST_BYTES, TABLE, Found, Kept, Known, check, label, told
 from ingestion.sources.openweather.settings import WeatherSettings
 
 PATH = "/data/2.5/weather"
@@ -111,4 +111,4 @@ _ADVICE = {
     404: _PLACE,
     429: "the plan's limit of calls is used up; lower OPENWEATHER_CALLS_PER_MINUTE or come back later",
 }
-_OPENWEATHER = Expects("JSON", r"application/(?:[\w.+-]+\+)?json", _CODES, _ADVICE, _said)
+_OPENWEATHER = Expects("JSON", r"application/(?:[\w.+-]+\+)?json", _CODES, _ADVICE, _said, LARGEST_BYTES)

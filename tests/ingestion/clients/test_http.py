@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,10 @@ HASTY = Patience(connect_seconds=2, read_seconds=2, tries=2, wait_seconds=0.01, 
 
 
 class Echo(Station):
+    body = b"{}"
+
     def answer(self, request: Request) -> Said:
-        return Said(200, b"{}")
+        return Said(200, self.body)
 
 
 @pytest.fixture
@@ -105,6 +108,19 @@ def test_a_secret_goes_over_an_encrypted_connection_too(
     assert heard == ["/data?q=1&appid=canary+%26+key%2F1"]
     assert refused.value.code == "SOURCE_TLS"
     assert [text for text in (caplog.text, *chain(refused.value)) if "canary" in text] == []
+
+
+@pytest.mark.parametrize(("gzip_level", "code"), [(0, "DATA_TOO_LARGE"), (1, "DATA_BOMB")])
+def test_an_answer_that_is_longer_than_it_may_be_is_refused(
+    gzip_level: int, code: str, echo: Echo, tmp_path: Path
+) -> None:
+    echo.gzip_level = gzip_level
+    echo.body = b"{" + b" " * 200_000 + b"}"
+    with HttpClient(tmp_path, HASTY, JSON) as client:
+        assert client.get(echo.domain).size == 200_002
+    small = replace(JSON, most_bytes=100_000)
+    with HttpClient(tmp_path, HASTY, small) as client, pytest.raises(SourceError, match=code):
+        client.get(echo.domain)
 
 
 def test_no_proxy_is_asked_for_this_machine(echo: Echo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
