@@ -17,7 +17,7 @@ PATH = "/data/2.5/weather"
 GIVE_UP_AFTER = 3
 """So many places in a row without any answer, and the rest is left for another run."""
 
-_SILENT = ("SOURCE_UNREACHABLE", "SOURCE_TIMEOUT", "SOURCE_TLS")
+_SILENT = ("SOURCE_UNREACHABLE", "SOURCE_TIMEOUT", "SOURCE_TLS", "SOURCE_UNAVAILABLE", "SOURCE_RATE_LIMITED")
 
 
 def current(run: Run, settings: WeatherSettings, secrets: Mapping[str, str], known: Known, folder: Path) -> Found:

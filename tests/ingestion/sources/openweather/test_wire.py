@@ -87,6 +87,16 @@ def test_a_service_that_is_not_there_is_given_up_with_the_places_left(
     assert "4, 5" in landing.problems[-1].message
 
 
+def test_a_blocked_account_is_not_asked_for_every_place(
+    station: WeatherStation, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENWEATHER_PLACES", "1 2 3 4 5")
+    station.fault(wire.status(429, retry_after=0, body={"cod": 429}), times=None)
+    assert landing.land() == 0
+    assert landing.codes() == ["SOURCE_RATE_LIMITED"] * 3 + ["SOURCE_GIVEN_UP"]
+    assert len(station.log) == 3 * 5
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
