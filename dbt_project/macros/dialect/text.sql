@@ -36,3 +36,6 @@
 {% macro postgres__by_bytes(text) -%}
     {{ text }} collate "C"
 {%- endmacro %}
+
+
+{% macro text_list(texts) %}'{{ texts | join("', '") }}'{% endmacro %}

@@ -80,7 +80,7 @@
 
 
 {% macro window_start(instant, size) -%}
-    {%- if size == '5min' -%}
+    {%- if size == 'five_minutes' -%}
         date_trunc('minute', {{ instant }}) - interval '1' minute * (cast(extract(minute from {{ instant }}) as integer) % 5)
     {%- else -%}
         date_trunc('hour', {{ instant }})

@@ -8,6 +8,7 @@ amounts as (
 
     {% for part in [
         ref('conservation_landing'),
+        ref('conservation_abbanoa'),
         ref('conservation_energy_transfer'),
         ref('conservation_openweather'),
         ref('conservation_smart_meters'),

@@ -59,7 +59,7 @@ known_hours as (
         coalesce(hours.max_flow_lps > hours.min_flow_lps, false) as is_flow_moving,
         -- Its own counter moves on, or other sensors of the zone say that water moves.
         coalesce(hours.volume_m3 > 0, false) or moving_zones.moving_count > 0 as is_water_moving,
-        periods.node_type in ('{{ var("abbanoa_storage_types") | join("', '") }}') as is_storage,
+        periods.node_type in ({{ text_list(var('abbanoa_storage_types')) }}) as is_storage,
         baselines.usual_flow_lps > 3 * baselines.scatter_lps as is_always_flowing,
         hours.reading_count > 1
         and hours.max_flow_lps > 0
@@ -194,4 +194,7 @@ having count(*) >= case numbered.anomaly_type
         else {{ var('abbanoa_mismapped_hours') }}
     end
     -- A pressure that is proportional to a flow that stands still is no finding.
-    and (numbered.anomaly_type <> 'mismapped_pressure' or max(numbered.max_flow_lps) > 1.05 * min(numbered.min_flow_lps))
+    and (
+        numbered.anomaly_type <> 'mismapped_pressure'
+        or max(numbered.max_flow_lps) > 1.05 * min(numbered.min_flow_lps)
+    )

@@ -69,18 +69,31 @@ states as (
 
 ),
 
-compared as (
+preceded as (
 
     select
         states.*,
-        lag(states.list_number) over in_order is null
-        or lag(states.is_listed) over in_order <> states.is_listed
+        lag(states.list_number) over in_order as previous_list_number,
+        lag(states.is_listed) over in_order as previous_is_listed,
         {% for name in attributes %}
-        or lag(states.{{ name }}) over in_order is distinct from states.{{ name }}
+        lag(states.{{ name }}) over in_order as previous_{{ name }}{{ ',' if not loop.last }}
         {% endfor %}
-        as is_change
     from states
     window in_order as (partition by states.node_id order by states.list_number nulls last)
+
+),
+
+compared as (
+
+    select
+        preceded.*,
+        preceded.previous_list_number is null
+        or preceded.previous_is_listed <> preceded.is_listed
+        {% for name in attributes %}
+        or (preceded.{{ name }} is distinct from preceded.previous_{{ name }})
+        {% endfor %}
+        as is_change
+    from preceded
 
 ),
 

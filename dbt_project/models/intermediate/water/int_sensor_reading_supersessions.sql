@@ -155,7 +155,7 @@ select
     case
         when true
             {% for measure in measures %}
-            and ranked.{{ measure }} is not distinct from ranked.kept_{{ measure }}
+            and (ranked.{{ measure }} is not distinct from ranked.kept_{{ measure }})
             {% endfor %}
             then 'duplicate'
         else 'restated'

@@ -10,21 +10,37 @@
     )
 }}
 
--- A node's local day is written anew, all its windows, when one of its readings, one of the day before or after, or what the
--- node lists say of the node changed since the last run.
+-- A node's local day is written anew, all its windows, when one of its readings, one of the day read before or after, or what
+-- the node lists say of the node changed since the last run.
 --
--- Volume. Between two readings flows the difference of their totalisers. A fall, and a rise that the largest possible flow could
--- not have made, is a counter that was reset or exchanged: the volume of that step is unknown, the step is counted. A step
--- with both ends within a window (its end included) belongs to it, however long; a step across the boundary of two neighbouring
--- windows is divided by time if it is no longer than one and a half intervals, and belongs to neither otherwise. `covered_s` is
--- the part of the window that the volume accounts for. The one before and after is looked for in the neighbouring days only.
+-- Volume. Between two readings of the totaliser flows their difference. A fall, and a rise that the largest possible flow could not
+-- have made, is a counter that was reset or exchanged: that step is counted in reset_count and its difference stands in reset_m3.
+-- A step with both ends within a window (its end included) belongs to it, however long. One across the boundary of two
+-- neighbouring windows is divided by time if it is no longer than one and a half intervals; any other belongs to no window
+-- of that size and stands as unassigned_m3 where it ends. `covered_s` is the part of the window that the volume accounts for.
 
 {% set watermark = load_watermark(this, '_changed_load_id') or "''" %}
 {% set zone = var('abbanoa_timezone') %}
+{% set most_lps = var('abbanoa_flow_range_lps')[1] %}
 {% set windows = {
-    '5min': ["windowed.five_minutes", "windowed.five_minutes + interval '5' minute", "interval '5' minute"],
-    '1hour': ["windowed.hour", "windowed.hour + interval '1' hour", "interval '1' hour"],
-    '1day': ["windowed.day_starts_at", "windowed.day_ends_at", "interval '1' day"],
+    '5min': {
+        'starts': "windowed.five_minutes",
+        'ends': "windowed.five_minutes + interval '5' minute",
+        'follows': "windowed.previous_read_at >= windowed.five_minutes - interval '5' minute",
+        'leads': "windowed.next_read_at < windowed.five_minutes + interval '10' minute",
+    },
+    '1hour': {
+        'starts': "windowed.utc_hour",
+        'ends': "windowed.utc_hour + interval '1' hour",
+        'follows': "windowed.previous_read_at >= windowed.utc_hour - interval '1' hour",
+        'leads': "windowed.next_read_at < windowed.utc_hour + interval '2' hour",
+    },
+    '1day': {
+        'starts': "windowed.day_starts_at",
+        'ends': "windowed.day_ends_at",
+        'follows': "windowed.previous_local_date >= " ~ add_days('windowed.local_date', -1),
+        'leads': "windowed.next_local_date <= " ~ add_days('windowed.local_date', 1),
+    },
 } %}
 {% set measures = ['flow_lps', 'pressure_bar', 'temperature_c'] %}
 
@@ -50,46 +66,75 @@ changed_days as (
 
 ),
 
-relisted_days as (
+known_days as (
 
     select
-        relisted.node_id,
-        relisted.local_date
-    from {{ ref('fct_sensor_readings') }} as relisted
-    where relisted.node_id in (select periods.node_id from periods where periods._changed_load_id > {{ watermark }})
-    group by
-        relisted.node_id,
-        relisted.local_date
+        stored.node_id,
+        stored.local_date
+    from {{ this }} as stored
+    where stored.time_window = '1day'
+
+    union
+
+    select
+        changed_days.node_id,
+        changed_days.local_date
+    from changed_days
+
+),
+
+neighbours as (
+
+    select
+        known_days.node_id,
+        known_days.local_date,
+        lag(known_days.local_date) over in_order as previous_local_date,
+        lead(known_days.local_date) over in_order as next_local_date
+    from known_days
+    window in_order as (partition by known_days.node_id order by known_days.local_date nulls last)
 
 ),
 
 rewritten_days as (
 
     select
-        changed_days.node_id,
-        {{ add_days('changed_days.local_date', 'offsets.days') }} as local_date
-    from changed_days
-    cross join (values (-1), (0), (1)) as offsets (days)
+        neighbours.node_id,
+        neighbours.local_date
+    from neighbours
+    inner join changed_days
+        on neighbours.node_id = changed_days.node_id
+        and changed_days.local_date in (
+            neighbours.local_date, neighbours.previous_local_date, neighbours.next_local_date
+        )
 
     union
 
     select
-        relisted_days.node_id,
-        relisted_days.local_date
-    from relisted_days
+        known_days.node_id,
+        known_days.local_date
+    from known_days
+    where known_days.node_id in (
+        select periods.node_id
+        from periods
+        where periods._changed_load_id > {{ watermark }}
+    )
 
 ),
 
 needed_days as (
 
     select
-        rewritten_days.node_id,
-        {{ add_days('rewritten_days.local_date', 'offsets.days') }} as local_date
-    from rewritten_days
-    cross join (values (-1), (0), (1)) as offsets (days)
+        neighbours.node_id,
+        neighbours.local_date
+    from neighbours
+    inner join rewritten_days
+        on neighbours.node_id = rewritten_days.node_id
+        and rewritten_days.local_date in (
+            neighbours.local_date, neighbours.previous_local_date, neighbours.next_local_date
+        )
     group by
-        rewritten_days.node_id,
-        {{ add_days('rewritten_days.local_date', 'offsets.days') }}
+        neighbours.node_id,
+        neighbours.local_date
 
 ),
 
@@ -122,45 +167,70 @@ local_days as (
 
 ),
 
-followed as (
+listed as (
 
     select
-        readings.*,
-        lag(readings.local_date) over in_order as previous_local_date,
-        lag(readings.read_at) over in_order as previous_read_at,
-        lag(readings.totaliser_m3) over in_order as previous_totaliser_m3
+        readings.node_id,
+        periods.district_id,
+        readings.flow_lps,
+        readings.pressure_bar,
+        readings.temperature_c,
+        readings.totaliser_m3,
+        readings.quality_score,
+        readings.out_of_range_count,
+        readings.is_interpolated,
+        readings.is_late,
+        periods.expected_interval_minutes,
+        readings.local_date,
+        readings.read_at,
+        coalesce(
+            {{ window_start('lag(readings.read_at) over in_order', 'five_minutes') }}
+            < {{ window_start('readings.read_at', 'five_minutes') }}, true
+        )
+        and coalesce(
+            {{ window_start('lead(readings.read_at) over in_order', 'five_minutes') }}
+            > {{ window_start('readings.read_at', 'five_minutes') }}, true
+        ) as is_alone,
+        greatest(
+            readings._changed_load_id, coalesce(periods._changed_load_id, readings._changed_load_id)
+        ) as _changed_load_id
     from readings
+    left join periods
+        on readings.node_id = periods.node_id
+        and readings.local_date >= periods.holds_from
+        and readings.local_date < periods.holds_until
     window in_order as (partition by readings.node_id order by readings.read_at nulls last)
 
 ),
 
-timed as (
+followed as (
 
     select
-        followed.*,
-        case
-            when followed.previous_local_date >= {{ add_days('followed.local_date', -1) }}
-                then cast({{ seconds_between('followed.previous_read_at', 'followed.read_at') }} as bigint)
-        end as step_s,
-        followed.totaliser_m3 - followed.previous_totaliser_m3 as difference_m3
-    from followed
+        listed.*,
+        lag(listed.local_date) over in_order as previous_local_date,
+        lag(listed.read_at) over in_order as previous_read_at,
+        listed.totaliser_m3 - lag(listed.totaliser_m3) over in_order as difference_m3,
+        cast({{ seconds_between('lag(listed.read_at) over in_order', 'listed.read_at') }} as bigint) as step_s
+    from listed
+    where listed.totaliser_m3 is not null
+    window in_order as (partition by listed.node_id order by listed.read_at nulls last)
 
 ),
 
 stepped as (
 
     select
-        timed.*,
+        followed.*,
         case
-            when timed.difference_m3 between 0 and timed.step_s * {{ var('abbanoa_flow_range_lps')[1] }} / 1000.0
-                then timed.difference_m3
+            when followed.difference_m3 between 0 and followed.step_s * {{ most_lps }} / 1000.0
+                then followed.difference_m3
         end as step_m3,
         case
-            when timed.difference_m3 < 0 then 1
-            when timed.difference_m3 > timed.step_s * {{ var('abbanoa_flow_range_lps')[1] }} / 1000.0 then 1
-            else 0
-        end as reset_count
-    from timed
+            when followed.difference_m3 < 0 or followed.difference_m3 > followed.step_s * {{ most_lps }} / 1000.0
+                then followed.difference_m3
+        end as reset_m3,
+        coalesce(followed.step_s <= followed.expected_interval_minutes * 90, false) as is_short_step
+    from followed
 
 ),
 
@@ -168,75 +238,80 @@ led as (
 
     select
         stepped.*,
+        lead(stepped.local_date) over in_order as next_local_date,
         lead(stepped.read_at) over in_order as next_read_at,
         lead(stepped.step_s) over in_order as next_step_s,
-        lead(stepped.step_m3) over in_order as next_step_m3
+        lead(stepped.step_m3) over in_order as next_step_m3,
+        lead(stepped.is_short_step) over in_order as is_next_step_short
     from stepped
     window in_order as (partition by stepped.node_id order by stepped.read_at nulls last)
+
+),
+
+-- A reading without a totaliser is in the chain of no volume.
+chained as (
+
+    select * from led
+
+    union all
+
+    select
+        listed.*,
+        cast(null as date) as previous_local_date,
+        cast(null as timestamp) as previous_read_at,
+        cast(null as numeric(18, 6)) as difference_m3,
+        cast(null as bigint) as step_s,
+        cast(null as numeric(18, 6)) as step_m3,
+        cast(null as numeric(18, 6)) as reset_m3,
+        false as is_short_step,
+        cast(null as date) as next_local_date,
+        cast(null as timestamp) as next_read_at,
+        cast(null as bigint) as next_step_s,
+        cast(null as numeric(18, 6)) as next_step_m3,
+        false as is_next_step_short
+    from listed
+    where listed.totaliser_m3 is null
 
 ),
 
 windowed as (
 
     select
-        led.node_id,
-        periods.district_id,
-        led.flow_lps,
-        led.pressure_bar,
-        led.temperature_c,
-        led.quality_score,
-        led.out_of_range_count,
-        led.is_interpolated,
-        led.is_late,
-        led.reset_count,
-        led.step_m3,
-        led.step_s,
-        led.next_step_m3,
-        led.next_step_s,
-        led.local_date,
-        led.read_at,
-        led.previous_read_at,
-        led.next_read_at,
-        greatest(led._changed_load_id, coalesce(periods._changed_load_id, led._changed_load_id)) as _changed_load_id,
-        periods.expected_interval_minutes,
-        periods.expected_interval_minutes * 90 as longest_step_s,
+        chained.*,
         local_days.day_starts_at,
         local_days.day_ends_at,
-        {{ window_start('led.read_at', '1hour') }} as hour,
-        {{ window_start('led.read_at', '5min') }} as five_minutes
-    from led
-    inner join local_days on led.local_date = local_days.local_date
-    left join periods
-        on led.node_id = periods.node_id
-        and led.local_date >= periods.holds_from
-        and led.local_date < periods.holds_until
+        {{ window_start('chained.read_at', 'hour') }} as utc_hour,
+        {{ window_start('chained.read_at', 'five_minutes') }} as five_minutes
+    from chained
+    inner join local_days on chained.local_date = local_days.local_date
     {% if is_incremental() -%}
     inner join rewritten_days
-        on led.local_date = rewritten_days.local_date
-        and led.node_id = rewritten_days.node_id
+        on chained.local_date = rewritten_days.local_date
+        and chained.node_id = rewritten_days.node_id
     {%- endif %}
 
 ),
 
-{% for size, (starts, ends, length) in windows.items() %}
+{% for size, window in windows.items() %}
 {% set n = loop.index %}
 bounded_{{ n }} as (
 
     select
         windowed.*,
-        {{ starts }} as window_start,
-        {{ ends }} as window_end,
-        windowed.previous_read_at >= {{ starts }} as has_previous_within,
-        windowed.previous_read_at < {{ starts }}
-        and windowed.read_at > {{ starts }}
-        and windowed.step_s <= windowed.longest_step_s
-        and windowed.previous_read_at >= {{ starts }} - {{ length }} as is_cut_before,
-        windowed.next_read_at = {{ ends }} as has_next_at_end,
-        not coalesce(windowed.previous_read_at >= {{ starts }}, false)
-        and coalesce(windowed.next_read_at >= {{ ends }}, true) as is_alone,
-        windowed.next_read_at > {{ ends }}
-        and windowed.next_step_s <= windowed.longest_step_s
-        and windowed.next_read_at < {{ ends }} + {{ length }} as is_cut_after
+        {{ window.starts }} as window_start,
+        {{ window.ends }} as window_end,
+        coalesce(windowed.previous_read_at >= {{ window.starts }}, false) as has_previous_within,
+        windowed.previous_read_at < {{ window.starts }}
+        and windowed.read_at > {{ window.starts }}
+        and windowed.is_short_step
+        and {{ window.follows }} as is_cut_before,
+        windowed.previous_read_at < {{ window.starts }}
+        and (windowed.read_at > {{ window.starts }} and not windowed.is_short_step or not {{ window.follows }})
+            as is_unassigned,
+        windowed.next_read_at = {{ window.ends }} as has_next_at_end,
+        windowed.next_read_at > {{ window.ends }}
+        and windowed.is_next_step_short
+        and {{ window.leads }} as is_cut_after
     from windowed
 
 ),
@@ -267,7 +342,8 @@ parts_{{ n }} as (
             when bounded_{{ n }}.step_m3 is null then 0
             when bounded_{{ n }}.has_previous_within then bounded_{{ n }}.step_s
             when bounded_{{ n }}.is_cut_before
-                then cast({{ seconds_between('bounded_' ~ n ~ '.window_start', 'bounded_' ~ n ~ '.read_at') }} as bigint)
+                then
+                    cast({{ seconds_between('bounded_' ~ n ~ '.window_start', 'bounded_' ~ n ~ '.read_at') }} as bigint)
             else 0
         end as head_s,
         case
@@ -292,7 +368,7 @@ summed_{{ n }} as (
         cast(sum(parts_{{ n }}.out_of_range_count) as bigint) as out_of_range_count,
         count(*) filter (where parts_{{ n }}.is_interpolated) as interpolated_count,
         count(*) filter (where parts_{{ n }}.is_late) as late_count,
-        cast(sum(parts_{{ n }}.reset_count) as bigint) as reset_count,
+        count(parts_{{ n }}.reset_m3) as reset_count,
         {% for measure in measures %}
         {{ average('parts_' ~ n ~ '.' ~ measure, 6) }} as avg_{{ measure }},
         min(parts_{{ n }}.{{ measure }}) as min_{{ measure }},
@@ -304,6 +380,9 @@ summed_{{ n }} as (
                     then coalesce(sum(parts_{{ n }}.head_m3), 0) + coalesce(sum(parts_{{ n }}.tail_m3), 0)
             end as numeric(18, 6)
         ) as volume_m3,
+        cast(coalesce(sum(parts_{{ n }}.step_m3) filter (where parts_{{ n }}.is_unassigned), 0) as numeric(18, 6))
+            as unassigned_m3,
+        cast(coalesce(sum(parts_{{ n }}.reset_m3), 0) as numeric(18, 6)) as reset_m3,
         cast(sum(parts_{{ n }}.head_s + parts_{{ n }}.tail_s) as bigint) as covered_s,
         {{ average('parts_' ~ n ~ '.quality_score', 3) }} as quality_score,
         parts_{{ n }}.expected_interval_minutes,
@@ -340,7 +419,7 @@ alone as (
         cast(parts_1.out_of_range_count as bigint) as out_of_range_count,
         cast(case when parts_1.is_interpolated then 1 else 0 end as bigint) as interpolated_count,
         cast(case when parts_1.is_late then 1 else 0 end as bigint) as late_count,
-        cast(parts_1.reset_count as bigint) as reset_count,
+        cast(case when parts_1.reset_m3 is null then 0 else 1 end as bigint) as reset_count,
         {% for measure in measures %}
         parts_1.{{ measure }} as avg_{{ measure }},
         parts_1.{{ measure }} as min_{{ measure }},
@@ -352,6 +431,9 @@ alone as (
                     then coalesce(parts_1.head_m3, 0) + coalesce(parts_1.tail_m3, 0)
             end as numeric(18, 6)
         ) as volume_m3,
+        cast(case when parts_1.is_unassigned then coalesce(parts_1.step_m3, 0) else 0 end as numeric(18, 6))
+            as unassigned_m3,
+        cast(coalesce(parts_1.reset_m3, 0) as numeric(18, 6)) as reset_m3,
         cast(parts_1.head_s + parts_1.tail_s as bigint) as covered_s,
         parts_1.quality_score,
         parts_1.expected_interval_minutes,
@@ -410,6 +492,8 @@ select
     expected.max_{{ measure }},
     {% endfor %}
     expected.volume_m3,
+    expected.unassigned_m3,
+    expected.reset_m3,
     expected.covered_s,
     cast(
         case

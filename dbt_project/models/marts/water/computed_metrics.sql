@@ -34,6 +34,8 @@ select
     windows.min_temperature_c,
     windows.max_temperature_c,
     windows.volume_m3,
+    windows.unassigned_m3,
+    windows.reset_m3,
     windows.covered_s,
     windows.completeness_pct,
     windows.quality_score,

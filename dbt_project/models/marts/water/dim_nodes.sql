@@ -33,8 +33,8 @@ select
     periods.node_name,
     periods.node_type,
     case
-        when periods.node_type in ('{{ var("abbanoa_input_types") | join("', '") }}') then 'input'
-        when periods.node_type in ('{{ var("abbanoa_output_types") | join("', '") }}') then 'output'
+        when periods.node_type in ({{ text_list(var('abbanoa_input_types')) }}) then 'input'
+        when periods.node_type in ({{ text_list(var('abbanoa_output_types')) }}) then 'output'
         else 'other'
     end as balance_side,
     periods.district_id,

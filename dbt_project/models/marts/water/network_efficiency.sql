@@ -2,8 +2,8 @@
 -- list names it as active and installed. Its volume is known when totaliser steps account for the whole window; a meter without
 -- totaliser is taken by its mean flow when all its readings came. One unknown meter makes its side, and the share, unknown.
 
-{% set inputs = var('abbanoa_input_types') | join("', '") %}
-{% set outputs = var('abbanoa_output_types') | join("', '") %}
+{% set inputs = text_list(var('abbanoa_input_types')) %}
+{% set outputs = text_list(var('abbanoa_output_types')) %}
 
 with
 
@@ -12,11 +12,11 @@ periods as (
     select
         node_periods.*,
         case
-            when node_periods.node_type in ('{{ inputs }}') then 'input'
-            when node_periods.node_type in ('{{ outputs }}') then 'output'
+            when node_periods.node_type in ({{ inputs }}) then 'input'
+            when node_periods.node_type in ({{ outputs }}) then 'output'
         end as side
     from {{ ref('int_node_periods') }} as node_periods
-    where node_periods.node_type in ('{{ inputs }}', '{{ outputs }}')
+    where node_periods.node_type in ({{ inputs }}, {{ outputs }})
         and node_periods.district_id is not null
         and node_periods.is_active is distinct from false
 

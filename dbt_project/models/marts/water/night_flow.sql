@@ -26,7 +26,7 @@ hours as (
 periods as (
 
     select * from {{ ref('int_node_periods') }}
-    where node_type in ('{{ var("abbanoa_input_types") | join("', '") }}')
+    where node_type in ({{ text_list(var('abbanoa_input_types')) }})
         and district_id is not null
 
 ),
@@ -36,7 +36,7 @@ nights as (
     select
         days.local_date,
         cast({{ seconds_between(
-            local_to_utc("cast(days.local_date as timestamp) + interval '" ~ (night[0] - 1) ~ "' hour", zone),
+            local_to_utc("cast(days.local_date as timestamp) + interval '" ~ (night[0] | int - 1) ~ "' hour", zone),
             local_to_utc("cast(days.local_date as timestamp) + interval '" ~ night[1] ~ "' hour", zone)
         ) }} / 3600 - 1 as integer) as hour_count
     from (select distinct hours.local_date from hours) as days
