@@ -47,14 +47,18 @@ class Copy:
         return list(cursor.fetchall())
 
     def columns(self) -> dict[str, list[str]]:
-        """Columns of each table, by its bare name."""
+        """Columns of each table in their order, by its bare name."""
+        return {table: list(types) for table, types in self.types().items()}
+
+    def types(self) -> dict[str, dict[str, str]]:
+        """The type of each column, in small letters as the engine calls it, by the table's bare name."""
         schemas = "('marts', 'ledger', 'main')" if self.engine == "duckdb" else f"('{PUBLISHED}')"
-        found: dict[str, list[str]] = {}
-        for table, column in self.rows(
-            "select table_name, column_name from information_schema.columns "
+        found: dict[str, dict[str, str]] = {}
+        for table, column, kind in self.rows(
+            "select table_name, column_name, data_type from information_schema.columns "
             f"where table_schema in {schemas} order by table_name, ordinal_position"
         ):
-            found.setdefault(table, []).append(column)
+            found.setdefault(table, {})[column] = str(kind).lower()
         return found
 
 

@@ -15,11 +15,14 @@ from rich.table import Table
 
 from publishing.copy import Copy, open_copy
 
-# The one quantity by which a mart is known, if it has one; the first that it carries.
-HEADLINES = ("consumption_kwh", "amount_due_cad")
-UNITS = {"kwh": "kWh", "cad": "CAD", "m3": "m³"}
-# What a mart's rows are spread over, if anything.
-SPANS = ("local_date", "month", "service_from_date", "valid_from")
+# Units as people write them.
+UNITS = {"m3": "m³"}
+# What one of them is called in a sentence.
+WORDS = {"rows": "row", "CAD": "dollar"}
+# What a mart's rows are spread over, where it has several days to choose from.
+SPANS = ("local_date", "gas_day", "month", "valid_from")
+MOST = 6
+"""How many lines a kind of finding may take; the ledger has the rest."""
 
 
 def show(console: Console) -> None:
@@ -79,19 +82,36 @@ def _landed(copy: Copy) -> Table:
 
 
 def _marts(copy: Copy, columns: dict[str, list[str]]) -> Table:
-    """One line per mart: rows, the days or months they are spread over, and the quantity the mart is known by."""
+    """One line per mart: rows, the days they are spread over, and the quantity of it that the ledger balances."""
     table = _table("mart", ">rows", "from", "to", ">total", "")
+    totals = _totals(copy)
+    types = copy.types()
     for mart in copy.relations("marts"):
-        has = columns[mart]
-        span = next((column for column in SPANS if column in has), None)
-        headline = next((column for column in HEADLINES if column in has), None)
-        wanted = ["count(*)"]
-        wanted += [f"min({span})", f"max({span})"] if span else ["null", "null"]
-        wanted += [f"sum({headline})"] if headline else ["null"]
-        ((rows, first, last, total),) = copy.rows(f"select {', '.join(wanted)} from {copy.table(f'marts.{mart}')}")
-        unit = UNITS[headline.rsplit("_", 1)[1]] if headline else ""
-        table.add_row(mart, f"{rows:,}", _day(first), _day(last), _quantity(total), unit)
+        span = _span(columns[mart], types[mart])
+        wanted = ["count(*)", *([f"min({span})", f"max({span})"] if span else ["null", "null"])]
+        ((rows, first, last),) = copy.rows(f"select {', '.join(wanted)} from {copy.table(f'marts.{mart}')}")
+        total, unit = totals.get(mart, (None, ""))
+        table.add_row(mart, f"{rows:,}", _day(first), _day(last), _quantity(total), UNITS.get(unit, unit))
     return table
+
+
+def _totals(copy: Copy) -> dict[str, tuple[Decimal, str]]:
+    """What the conservation ledger found in a mart, mapped or not, with its unit: a total that is proven."""
+    found: dict[str, tuple[Decimal, str]] = {}
+    for hop, measure, total in copy.rows(
+        f"select hop, measure, kept + unmapped from {copy.table('ledger.conservation')} "
+        "where measure <> 'rows' order by hop, measure"
+    ):
+        found.setdefault(str(hop).rsplit(" to ", 1)[-1], (total, measure))
+    return found
+
+
+def _span(columns: list[str], types: dict[str, str]) -> str | None:
+    """The column that dates a mart's rows: a day if there is one, else an instant; None where neither is."""
+    days = [column for column in columns if types[column] == "date"]
+    instants = [column for column in columns if types[column].startswith("timestamp") and not column.startswith("_")]
+    dated = [*days, *instants]
+    return next((name for name in SPANS if name in dated), next(iter(dated), None))
 
 
 def _day(value: Any) -> str:
@@ -111,25 +131,29 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
         yield "[red]✗[/red]", f"{faults} of {hops} balances do not add up: select * from {conservation}"
     else:
         measures = copy.rows(f"select distinct measure from {conservation} order by measure desc")
-        names = [{"rows": "row", "CAD": "dollar"}.get(name, name) for (name,) in measures]
+        names = [WORDS.get(name, UNITS.get(name, name)) for (name,) in measures]
         counted = " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
-        yield fine, f"every {counted} accounted for: {hops} balances from the files to the marts, nothing unexplained"
-    for source, kwh in copy.rows(
+        yield fine, f"every {counted} accounted for: {hops} balances from file to mart, nothing unexplained"
+    for source, measure, amount in copy.rows(
         f"""
-        select source, max(unmapped) from {conservation}
-        where measure = 'kWh' group by source having max(unmapped) > 0 order by source
+        select source, measure, max(unmapped) from {conservation}
+        where measure <> 'rows' group by source, measure having max(unmapped) > 0 order by source, measure
         """
     ):
-        yield look, f"{_quantity(kwh)} kWh have no agreement ({source}): they are in every total, under 'unmapped'"
-    for source, hop, rows, superseded, rejected in copy.rows(
+        unit = UNITS.get(measure, measure)
+        yield look, f"{_quantity(amount)} {unit} of {source} are unmapped: in every total, under a name of their own"
+    losses = copy.rows(
         f"""
-        select source, hop, amount_in, superseded, rejected from {conservation}
-        where measure = 'rows' and (superseded > 0 or rejected > 0) order by source, hop
+        select hop, amount_in, superseded, rejected from {conservation}
+        where measure = 'rows' and (superseded > 0 or rejected > 0) order by rejected desc, superseded desc, hop
         """
-    ):
+    )
+    for hop, rows, superseded, rejected in losses[:MOST]:
         parts = [f"{superseded:,.0f} superseded"] if superseded else []
         parts += [f"{rejected:,.0f} rejected"] if rejected else []
-        yield look, f"{source}, {hop}: of {rows:,.0f} rows {' and '.join(parts)}"
+        yield look, f"{hop}: of {rows:,.0f} rows {' and '.join(parts)}"
+    if len(losses) > MOST:
+        yield look, f"and {len(losses) - MOST} more with superseded or rejected rows in {conservation}"
     gaps, missing, meters = copy.rows(
         "select count(*), coalesce(sum(missing_interval_count), 0), count(distinct meterpoint_id) "
         f"from {copy.table('ledger.interval_gaps')}"
@@ -144,22 +168,58 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
     if failures:
         source, table, column, count = failures[0]
         total = sum(row[3] for row in failures)
-        yield look, f"{total:,} values could not be parsed, most in {source}.{table}.{column} ({count:,})"
+        values = "1 value" if total == 1 else f"{total:,} values"
+        yield look, f"{values} could not be parsed, most in {source}.{table}.{column} ({count:,})"
     else:
         yield fine, "every value could be parsed"
     drifted = copy.rows(
-        "select source, table_name, column_name, kind "
-        f"from {copy.table('ledger.schema_drift')} where is_current order by 1, 2, 3"
+        "select source, table_name, kind, count(*), min(column_name) "
+        f"from {copy.table('ledger.schema_drift')} where is_current group by 1, 2, 3 order by 4 desc, 1, 2, 3"
     )
-    for source, table, column, kind in drifted[:3]:
-        yield look, f"{source}.{table}: column {column} is {kind}"
-    if len(drifted) > 3:
-        yield look, f"and {len(drifted) - 3} more columns in {copy.table('ledger.schema_drift')}"
+    for source, table, kind, count, example in drifted[:MOST]:
+        columns = f"column {example} is" if count == 1 else f"{count} columns are"
+        yield look, f"{source}.{table}: {columns} {kind}{'' if count == 1 else f', such as {example}'}"
+    if len(drifted) > MOST:
+        yield look, f"and {len(drifted) - MOST} more tables in {copy.table('ledger.schema_drift')}"
     if not drifted:
         yield fine, "every column is as declared"
+    yield from _anomalies(copy)
+    yield from _ages(copy)
     problems = copy.rows(f"select count(*) from {copy.table('ledger.landing_problems')}")[0][0]
     if problems:
         yield look, f"{problems:,} problems while landing: select * from {copy.table('ledger.landing_problems')}"
+
+
+def _anomalies(copy: Copy) -> Iterator[tuple[str, str]]:
+    """One line per mart of anomalies, whatever it is called: those that have a type and a severity."""
+    for mart, columns in sorted(copy.columns().items()):
+        if not {"anomaly_type", "severity"} <= set(columns):
+            continue
+        found = copy.rows(
+            f"select anomaly_type, count(*) from {copy.table(f'marts.{mart}')} group by anomaly_type order by 2 desc, 1"
+        )
+        kinds = ", ".join(f"{count:,} {str(kind).replace('_', ' ')}" for kind, count in found[:4])
+        if len(found) > 4:
+            kinds += f" and {sum(count for _, count in found[4:]):,} of other kinds"
+        if found:
+            yield "[yellow]![/yellow]", f"{sum(count for _, count in found):,} {mart}: {kinds}"
+        else:
+            yield "[green]✓[/green]", f"no {mart}"
+
+
+def _ages(copy: Copy) -> Iterator[tuple[str, str]]:
+    """What was late, stale or missing when this was built."""
+    late = copy.rows(
+        f"select source, table_name, status, last_landed_at from {copy.table('ledger.source_freshness')} "
+        "where status in ('late', 'stale', 'never landed') order by 1, 2"
+    )
+    for source, table, status, landed_at in late[:MOST]:
+        since = f", landed {landed_at:%Y-%m-%d %H:%M} UTC" if landed_at else ""
+        yield "[yellow]![/yellow]", f"{source}.{table} was {status.replace('never', 'not')} when this was built{since}"
+    if len(late) > MOST:
+        yield "[yellow]![/yellow]", f"and {len(late) - MOST} more in {copy.table('ledger.source_freshness')}"
+    if not late:
+        yield "[green]✓[/green]", "every source in use was fresh when this was built"
 
 
 def _next_steps(copy: Copy) -> Iterator[tuple[str, str]]:
@@ -169,7 +229,7 @@ def _next_steps(copy: Copy) -> Iterator[tuple[str, str]]:
     yield (
         f'python -m publishing ask "{query}"',
         "any SQL on the published copy"
-        + (", which any DuckDB client can open as well; no build ever locks it" if copy.engine == "duckdb" else ""),
+        + ("; any DuckDB client can open it too, and no build locks it" if copy.engine == "duckdb" else ""),
     )
     yield "dbt build --vars '{reference_date: 2021-01-01}'", "the same marts as of another day"
     yield "python -m ingestion status", "the last landings of each source"
