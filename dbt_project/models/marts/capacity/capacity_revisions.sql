@@ -132,8 +132,8 @@ select
     {{ as_text('steps.change') }} as change,
     steps.step_number,
     postings.posting_number,
-    steps.previous_scheduled_quantity_dth,
-    steps.scheduled_quantity_dth,
+    cast(steps.previous_scheduled_quantity_dth as numeric(18, 3)) as previous_scheduled_quantity_dth,
+    cast(steps.scheduled_quantity_dth as numeric(18, 3)) as scheduled_quantity_dth,
     cast(
         case
             when steps.change in ('changed', 'unchanged')
