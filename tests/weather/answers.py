@@ -34,7 +34,8 @@ def answer(
     return {
         "place": place, "units": units, "dt": str(seconds), "timezone": offset, "main_temp": temp,
         "name": place.title(), "weather": weather if isinstance(weather, str) else json.dumps(weather),
-        "cod": "200", "logical_date": at[:10], "main_humidity": "50", "main_pressure": "1000", "wind_speed": "2", "clouds_all": "0",
+        "cod": "200", "logical_date": at[:10], "main_humidity": "50", "main_pressure": "1000",
+        "wind_speed": "2", "clouds_all": "0",
     } | more  # fmt: skip
 
 
