@@ -23,8 +23,11 @@ from tests.publishing.conftest import published
 
 ROOT = Path(__file__).resolve().parents[2]
 # A test must not see the settings of the person who runs it.
-OURS = ("WAREHOUSE", "PG", "SOCRATA_", "SMART_METERS_", "LAKE_URL", "METERHOUSE_", "PSEUDONYM_KEY", "DBT_")
-SECONDS = 240
+OURS = (
+    "WAREHOUSE", "PG", "SOCRATA_", "SMART_METERS_", "OPENWEATHER_", "ENERGY_TRANSFER_", "ABBANOA_", "LAKE_URL",
+    "METERHOUSE_", "PSEUDONYM_KEY", "DBT_",
+)  # fmt: skip
+SECONDS = 400
 LOADS = "select distinct load_id from raw._dlt_loads where status = 0 order by 1"
 
 
