@@ -79,6 +79,13 @@ def test_overlapping_files_of_one_load_resolve_by_when_they_were_delivered(tmp_p
         ("a-correction.json", 5, 7), ("b-original.json", 1, 2), ("b-original.json", 5, 7), ("c-same-time.json", 6, 7),
     ]  # fmt: skip
 
+    # Two are contradicted in their own load: b's first half-hour and c. The others were restated by the second load.
+    dbt(warehouse, tmp_path, "build", select=f"{versions} +conservation_reading_loads")
+    named = "assert_few_readings_contradict_each_other"
+    dbt(warehouse, tmp_path, "test", select=named, variables={"contradicting_rows_spared": "2"})
+    with pytest.raises(AssertionError, match=named):
+        dbt(warehouse, tmp_path, "test", select=named, variables={"contradicting_rows_spared": "1"})
+
 
 def superseded(warehouse: TestWarehouse) -> list[tuple[Any, ...]]:
     """File, its quantity and the one that stands instead, of every superseded reading."""

@@ -162,6 +162,15 @@ def test_every_reading_and_every_kwh_is_accounted_for(told: Told) -> None:
     assert set(ledger) == expected
 
 
+def test_too_many_readings_without_an_agreement_stop_a_build(told: Told) -> None:
+    """One of 191 has none: with one spared the build passes, with none and no share it does not."""
+    named = "assert_most_readings_have_an_agreement"
+    strict = {"unmapped_share_at_most": "0.005", "unmapped_readings_spared": "1"}
+    dbt(told.warehouse, told.folder, "test", select=named, variables=strict)
+    with pytest.raises(AssertionError, match=named):
+        dbt(told.warehouse, told.folder, "test", select=named, variables={**strict, "unmapped_readings_spared": "0"})
+
+
 def test_gaps_begin_with_the_first_local_day_and_clock_changes_are_none(told: Told) -> None:
     # The horizon is the end of m2's last half-hour, midnight after 31 October: m2 has no gap, its day had 50.
     # m1 misses the first two hours of 26 March, then everything from local midnight after 28 March (23:00 UTC) on.
