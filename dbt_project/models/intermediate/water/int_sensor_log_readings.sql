@@ -131,11 +131,11 @@ select
         when located.read_at is null then 'skipped_hour'
         when located.value_count = 0 then 'no_measure'
     end as rejected_reason,
-    located.flow_lps,
-    located.pressure_bar,
-    located.pressure_2_bar,
-    located.temperature_c,
-    located.totaliser_m3,
+    cast(located.flow_lps as numeric(18, 6)) as flow_lps,
+    cast(located.pressure_bar as numeric(18, 6)) as pressure_bar,
+    cast(located.pressure_2_bar as numeric(18, 6)) as pressure_2_bar,
+    cast(located.temperature_c as numeric(18, 6)) as temperature_c,
+    cast(located.totaliser_m3 as numeric(18, 6)) as totaliser_m3,
     located.cell_count,
     located.value_count,
     located.read_at_local,

@@ -160,10 +160,10 @@ select
             then 'duplicate'
         else 'restated'
     end as reason,
-    ranked.flow_lps,
-    ranked.kept_flow_lps,
-    ranked.totaliser_m3,
-    ranked.kept_totaliser_m3,
+    cast(ranked.flow_lps as numeric(18, 6)) as flow_lps,
+    cast(ranked.kept_flow_lps as numeric(18, 6)) as kept_flow_lps,
+    cast(ranked.totaliser_m3 as numeric(18, 6)) as totaliser_m3,
+    cast(ranked.kept_totaliser_m3 as numeric(18, 6)) as kept_totaliser_m3,
     ranked.read_at,
     ranked._source_file,
     ranked._source_row,

@@ -488,12 +488,12 @@ select
     expected.reset_count,
     {% for measure in measures %}
     cast(expected.avg_{{ measure }} as numeric(18, 6)) as avg_{{ measure }},
-    expected.min_{{ measure }},
-    expected.max_{{ measure }},
+    cast(expected.min_{{ measure }} as numeric(18, 6)) as min_{{ measure }},
+    cast(expected.max_{{ measure }} as numeric(18, 6)) as max_{{ measure }},
     {% endfor %}
-    expected.volume_m3,
-    expected.unassigned_m3,
-    expected.reset_m3,
+    cast(expected.volume_m3 as numeric(18, 6)) as volume_m3,
+    cast(expected.unassigned_m3 as numeric(18, 6)) as unassigned_m3,
+    cast(expected.reset_m3 as numeric(18, 6)) as reset_m3,
     expected.covered_s,
     cast(
         case

@@ -74,16 +74,16 @@ judged as (
 
 select
     judged.node_id,
-    judged.flow_lps,
-    judged.pressure_bar,
-    judged.pressure_2_bar,
-    judged.temperature_c,
-    judged.totaliser_m3,
+    cast(judged.flow_lps as numeric(18, 6)) as flow_lps,
+    cast(judged.pressure_bar as numeric(18, 6)) as pressure_bar,
+    cast(judged.pressure_2_bar as numeric(18, 6)) as pressure_2_bar,
+    cast(judged.temperature_c as numeric(18, 6)) as temperature_c,
+    cast(judged.totaliser_m3 as numeric(18, 6)) as totaliser_m3,
     cast(
         case judged.out_of_range_count when 0 then 0.25 when 1 then 0.125 when 2 then 0.0625 else 0.03125 end
         * judged.measure_count as numeric(4, 3)
     ) as quality_score,
-    judged.delivered_quality_score,
+    cast(judged.delivered_quality_score as numeric(9, 6)) as delivered_quality_score,
     cast(judged.out_of_range_count as integer) as out_of_range_count,
     judged.is_interpolated,
     coalesce(
