@@ -38,3 +38,12 @@ def test_every_source_with_marts_has_its_balances() -> None:
 
 def test_the_walk_from_marts_to_sources_finds_those_that_are_known() -> None:
     assert {"smart_meters", "winnipeg_billing"} <= sources_of_marts()
+
+
+def test_every_source_says_how_fresh_it_should_be() -> None:
+    """The same question for all of them, its own thresholds for each."""
+    for path in (MODELS / "staging").rglob("_*__sources.yml"):
+        for source in yaml.safe_load(path.read_text(encoding="utf-8"))["sources"]:
+            if source["name"] != "landing":
+                assert source["config"]["loaded_at_query"] == "{{ last_landed() }}", source["name"]
+                assert {"warn_after", "error_after"} <= set(source["config"]["freshness"]), source["name"]
