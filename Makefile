@@ -18,10 +18,10 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= true
 export UV_NATIVE_TLS ?= true
 
-.PHONY: help setup run sample ingest build test lint docs bench clean
+.PHONY: help setup run sample ingest build freshness test lint docs bench clean
 
 help: ## Show these verbs
-	@printf 'Meterhouse: utility bills and smart-meter reads, from the wire to tested marts\n\n'
+	@printf 'Meterhouse: bills, meter reads, weather, gas capacity and water sensors, from the wire to tested marts\n\n'
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
 	@printf '\nSettings are environment variables or lines of .env (see .env.example). First time here: make run\n'
 
@@ -61,6 +61,9 @@ ingest: setup ## Land what is new into raw, from the sources that are set or fro
 
 build: setup ## Build and test staging, marts and ledgers with dbt, then publish what passed
 	@python -m publishing build $(ARGS)
+
+freshness: setup ## Say which sources have not landed for too long (exit code 1 if any)
+	@python -m publishing freshness $(ARGS)
 
 test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some)
 	@pytest $(ARGS)
