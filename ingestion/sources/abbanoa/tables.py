@@ -33,9 +33,19 @@ class Columns:
             f"from read_parquet({sql_text(str(path))}, file_row_number = true)"
         )
 
+    def span(self) -> tuple[str, str]:
+        """SQL of the first and last instant. Typed stamps order as they are, and only two of them are converted."""
+        name, kind = self._stamp()
+        if kind.startswith("TIMESTAMP"):
+            return f"min({name})::timestamptz", f"max({name})::timestamptz"
+        return f"min({self.instant()})", f"max({self.instant()})"
+
+    def _stamp(self) -> tuple[str, str]:
+        return next((sql_name(name), kind) for name, raw, kind in self.of_file if raw == "timestamp")
+
     def instant(self) -> str:
         """SQL of a row's instant, for a session in the sensors' zone; null where the stamp is none."""
-        name, kind = next((sql_name(name), kind) for name, raw, kind in self.of_file if raw == "timestamp")
+        name, kind = self._stamp()
         return f"{name}::timestamptz" if kind.startswith("TIMESTAMP") else f"try_cast({name}::varchar as timestamptz)"
 
 
@@ -64,13 +74,12 @@ def recognise(engine: duckdb.DuckDBPyConnection, path: Path, table: Table) -> Co
 
 def measure(engine: duckdb.DuckDBPyConnection, columns: Columns, path: Path) -> Measured:
     """Rows, first and last instant, in one pass over stamps and texts. Raises BadContent."""
-    instant = columns.instant()
+    first, last = columns.span()
     texts = [sql_name(name) for name, _, kind in columns.of_file if kind == "VARCHAR"]
     nul = " or ".join(f"contains({name}, chr(0))" for name in texts) or "false"
     try:
         found = engine.execute(
-            f"select count(*), epoch(min({instant})), epoch(max({instant})), bool_or({nul}) "
-            f"from read_parquet({sql_text(str(path))})"
+            f"select count(*), epoch({first}), epoch({last}), bool_or({nul}) from read_parquet({sql_text(str(path))})"
         ).fetchone()
     except duckdb.Error:
         raise BadContent("DATA_PARQUET", "its rows cannot be read; have it delivered again") from None
