@@ -20,6 +20,7 @@ from tests.raw_rows import land
 
 Rows = list[tuple[Any, ...]]
 SELECT = "+path:models/marts/capacity +conservation_energy_transfer"
+BARE = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
 MARTS = (
     "marts.fct_operational_capacity", "marts.capacity_best_available", "marts.capacity_revisions",
     "marts.capacity_utilisation", "marts.dim_locations", "intermediate.conservation_energy_transfer",
@@ -64,7 +65,7 @@ def tell(warehouse: TestWarehouse, folder: Path) -> Told:
         land(warehouse, number, "energy_transfer", "operational_capacity", files)
         if number != 2:  # one build finds two new loads
             # The data tests of the models run once, over everything.
-            run(warehouse, folder, "build", *([] if number == len(LOADS) else ["--exclude-resource-type", "test"]))
+            run(warehouse, folder, "build", *(() if number == len(LOADS) else BARE))
             told.after.append(marts(warehouse))
     return told
 
@@ -261,7 +262,7 @@ def test_postings_landed_in_another_order_and_other_loads_end_in_the_same_marts(
     for number, names in enumerate((("november", "timely-again", "final"), ("timely", "final-13", "evening")), 1):
         part = {name: files[name] for name in names}
         land(warehouse, number, "energy_transfer", "operational_capacity", part)
-        run(warehouse, tmp_path, "build", "--exclude-resource-type", "test")
+        run(warehouse, tmp_path, "build", *BARE)
     shuffled = marts(warehouse)
     # The ledger counts loads as they came: the repeat of Evening was not landed here.
     expected = {table: rows for table, rows in told.after[-1].items() if table.startswith("marts.")}

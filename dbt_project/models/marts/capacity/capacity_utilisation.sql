@@ -1,10 +1,32 @@
-{{ config(materialized='view') }}
+{{
+    config(
+        materialized='incremental',
+        incremental_strategy='delete+insert',
+        unique_key=['asset', 'gas_day'],
+        on_schema_change='fail',
+        full_refresh=(true if var('known_at', none) else none),
+        indexes=row_indexes(['asset', 'gas_day']),
+    )
+}}
+
+-- A new cycle takes the mark of the best available one from another, so a gas day is written anew whole.
+
+{% set watermark = load_watermark(this, '_dlt_load_id') or "''" %}
 
 with
 
 capacity as (
 
     select * from {{ ref('fct_operational_capacity') }}
+    {% if is_incremental() -%}
+    where (asset, gas_day) in (
+        select
+            posted.asset,
+            posted.gas_day
+        from {{ ref('fct_operational_capacity') }} as posted
+        where posted._dlt_load_id > {{ watermark }}
+    )
+    {%- endif %}
 
 ),
 
@@ -42,7 +64,8 @@ select
     best_postings.cycle_id is not null as is_best_available,
     capacity.gas_day,
     capacity.starts_at,
-    capacity.ends_at
+    capacity.ends_at,
+    capacity._dlt_load_id
 from capacity
 left join best_postings
     on capacity.asset = best_postings.asset
