@@ -9,6 +9,7 @@ MAKEFLAGS += --no-print-directory
 UV_VERSION := 0.13.8
 READY := .venv/.ready
 ARGS ?=
+TEST_WORKERS ?= 2
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
@@ -65,8 +66,8 @@ build: setup ## Build and test staging, marts and ledgers with dbt, then publish
 freshness: setup ## Say which sources have not landed for too long (exit code 1 if any)
 	@python -m publishing freshness $(ARGS)
 
-test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some)
-	@pytest $(ARGS)
+test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some, TEST_WORKERS=0 runs them in one process)
+	@pytest -n $(TEST_WORKERS) --dist loadgroup $(ARGS)
 
 lint: setup ## Check style, types and SQL, as the commit hook does
 	@pre-commit run --all-files $(ARGS)

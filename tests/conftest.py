@@ -17,6 +17,20 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+SHARED_BUILDS = ("capacity", "dbt", "end_to_end", "metering", "water", "weather")
+"""Rooms whose tests look at one build per engine: two workers would each make it anew."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What shares a build, or else a file, stays on one worker when tests run side by side (`make test`)."""
+    for item in items:
+        room = item.path.relative_to(Path(__file__).parent)
+        name = str(room)
+        if room.parts[0] in SHARED_BUILDS:
+            name = f"{room.parts[0]} {'postgres' if 'postgres' in item.name else 'duckdb'}"
+        item.add_marker(pytest.mark.xdist_group(name))
+
+
 @pytest.fixture(scope="session")
 def postgres_session() -> Iterator[dict[str, str]]:
     """PG* of a server that lives as long as the session. A server that cannot start is an error, never a skip."""
