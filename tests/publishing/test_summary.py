@@ -26,7 +26,7 @@ create table ledger.load_history as select 'tides' as source, 'ok' as status, 1 
 create table ledger.conservation (source text, hop text, measure text, amount_in decimal(38, 6), kept decimal(38, 6),
     superseded decimal(38, 6), rejected decimal(38, 6), unmapped decimal(38, 6), unexplained decimal(38, 6));
 insert into ledger.conservation values
-    ('tides', 'raw tide_gauges to fct_tides', 'm3', 8, 6, 0, 1, 1, 0),
+    ('tides', 'raw tide_gauges to fct_tides 1hour', 'm3', 8, 6, 0, 1, 1, 0),
     ('tides', 'raw tide_gauges to fct_tides', 'rows', 4, 3, 0, 1, 0, 0);
 insert into ledger.conservation select 'tides', 'a hop whose name is long, number ' || i || ' to nowhere', 'rows',
     1000000, 999000, 1000, 0, 0, 0 from range(9) as r(i);
@@ -56,7 +56,7 @@ def test_a_source_nobody_heard_of_is_summed_up_in_100_columns(tmp_path: Path, mo
     assert "fct_tides 3 2021-01-01 2021-01-03 7.00 m³" in lines
     assert "surges 2 2021-02-03 2021-02-03" in lines
     assert "dim_gauges 1" in lines
-    assert "! 1.00 m³ of tides are unmapped: in every total, under a name of their own" in lines
+    assert "! raw tide_gauges to fct_tides 1hour: 1.00 m³ are unmapped, in the total all the same" in lines
     # What was rejected comes first, and of ten lines five are shown with it.
     assert "! raw tide_gauges to fct_tides: of 4 rows 1 rejected" in lines
     assert "! and 4 more with superseded or rejected rows in ledger.conservation" in lines
