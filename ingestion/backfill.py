@@ -48,7 +48,8 @@ def backfill(source: Source, options: Options, batch_days: int, report: Report) 
         asked = f"{since}/{until} {name}"
         if asked not in done:
             report.note(f"{source.name}: {since} to {until}, batch {number} of {len(stretches)}")
-            yield from land([source], replace(options, since=since, until=until, asked=asked), report)
+            (outcome,) = land([source], replace(options, since=since, until=until, asked=asked), report)
+            yield replace(outcome, source=f"{source.name} {since}/{until}")
 
 
 def batches(since: date, until: date, batch_days: int) -> Iterator[tuple[date, date]]:
