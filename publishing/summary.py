@@ -145,7 +145,7 @@ def _findings(copy: Copy) -> Iterator[tuple[str, str]]:
     for source, measure in dict.fromkeys((source, measure) for source, measure, *_ in unmapped):
         # Of a quantity that several marts hold, where most of it is unmapped.
         hop, amount = next((hop, amount) for one, unit, hop, amount in unmapped if (one, unit) == (source, measure))
-        yield look, f"{hop}: {_quantity(amount)} {UNITS.get(measure, measure)} are unmapped, in the total all the same"
+        yield look, f"{hop}: {_quantity(amount)} {UNITS.get(measure, measure)} unmapped, and in the total"
     losses = copy.rows(
         f"""
         select hop, amount_in, superseded, rejected from {conservation}

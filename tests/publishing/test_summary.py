@@ -56,7 +56,7 @@ def test_a_source_nobody_heard_of_is_summed_up_in_100_columns(tmp_path: Path, mo
     assert "fct_tides 3 2021-01-01 2021-01-03 7.00 m³" in lines
     assert "surges 2 2021-02-03 2021-02-03" in lines
     assert "dim_gauges 1" in lines
-    assert "! raw tide_gauges to fct_tides 1hour: 1.00 m³ are unmapped, in the total all the same" in lines
+    assert "! raw tide_gauges to fct_tides 1hour: 1.00 m³ unmapped, and in the total" in lines
     # What was rejected comes first, and of ten lines five are shown with it.
     assert "! raw tide_gauges to fct_tides: of 4 rows 1 rejected" in lines
     assert "! and 4 more with superseded or rejected rows in ledger.conservation" in lines
