@@ -17,6 +17,7 @@
 -- The key is the staging model.
 {% set kept_by = {
     'stg_smart_meters__meter_readings': ref('int_meter_reading_versions'),
+    'stg_abbanoa__sensor_readings': ref('int_sensor_table_readings'),
 } %}
 {% set marks = table_watermarks(this, ['source', 'table_name', '_parse_digest']) %}
 
