@@ -25,8 +25,9 @@ FIRST = date(2021, 3, 27)
 
 @pytest.fixture(scope="module")
 def addresses(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
-    assert request.config.cache is not None
-    python = installed(request.config.cache.mkdir("bqemulator-1.4.0"))
+    cache = getattr(request.config, "cache", None)  # kept from session to session, unless pytest keeps nothing
+    folder = cache.mkdir("bqemulator-1.4.0") if cache else tmp_path_factory.mktemp("bqemulator")
+    python = installed(folder)
     with serving(python, tmp_path_factory.mktemp("emulator") / "log") as found:
         yield found
 
@@ -162,10 +163,10 @@ def test_without_the_extra_its_name_is_told(landing: SmallLanding, monkeypatch: 
     monkeypatch.setenv("ABBANOA_BIGQUERY_TABLE", TABLE)
     real = builtins.__import__
 
-    def without_google(name: str, *more: Any) -> Any:
+    def without_google(name: str, *more: Any, **named: Any) -> Any:
         if name.startswith("google"):
             raise ImportError(name)
-        return real(name, *more)
+        return real(name, *more, **named)
 
     monkeypatch.setattr(builtins, "__import__", without_google)
     error = landing.refusal()

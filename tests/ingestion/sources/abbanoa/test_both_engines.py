@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from ingestion.landing import Options, land
+from ingestion.landing import land
 from ingestion.report import Outcome, Report
+from ingestion.run import Options
 from ingestion.sources.abbanoa import SOURCE
 from simulator.system import Size
 from simulator.systems.abbanoa import SYSTEM
