@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parents[4]
 NEEDED = ("bqemulator==1.4.0", "numpy>=2")
 PROJECT = "water"
 _UNREACHABLE = re.compile(
-    r"connect|network|resolv|name or service|timed? ?out|error sending request|failed to fetch|unreachable|ssl|from versions: none",
+    r"connect|network|resolv|name or service|timed? ?out|error sending request|failed to fetch|unreachable|ssl|"
+    r"from versions: none",
     re.IGNORECASE,
 )
 # Its geography functions need a DuckDB extension that no package registry has; sensors have no use for them.
