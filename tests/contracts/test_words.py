@@ -125,20 +125,33 @@ def test_the_example_of_a_source_lands_and_builds(tmp_path: Path) -> None:
         "conservation_raw_loads",
     ]
     dbt = [str(Path(sys.executable).with_name("dbt")), "--quiet", "build", "--select", *built]
-    done = subprocess.run(
-        [*dbt, "--indirect-selection", "cautious"], cwd=project, env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+
+    def build() -> None:
+        done = subprocess.run(
+            [*dbt, "--indirect-selection", "cautious"], cwd=project, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    build()
     typed = warehouse.query(
         "select gauge_id, cast(rain_mm as varchar), cast(rained_on as varchar), _parse_failures is not null "
         "from staging.stg_rainfall__days order by _source_row"
     )
     assert typed == [("007", "1.25", "2026-05-01", False), ("007", None, "2026-05-02", True)]
-    failures = warehouse.query(
+    failures = (
         "select source, table_name, column_name, raw_column, original_text, is_masked, _source_row "
-        "from ledger.parse_failures"
+        "from ledger.parse_failures order by _source_row"
     )
-    assert failures == [("rainfall", "rainfall_days", "rain_mm", "rain_mm", "wet", False, 2)]
+    wet = ("rainfall", "rainfall_days", "rain_mm", "rain_mm", "wet", False, 2)
+    assert warehouse.query(failures) == [wet]
     assert warehouse.query("select source, table_name, raw_rows from ledger.conservation_raw_loads") == [
         ("rainfall", "rainfall_days", 2)
     ]
+
+    # Another declaration makes other nulls: the load is read again, and the ledger goes with it.
+    declaration = project / "models" / "staging" / "rainfall" / "_rainfall__models.yml"
+    text = declaration.read_text(encoding="utf-8")
+    assert "numeric(9,2)" in text
+    declaration.write_text(text.replace("numeric(9,2)", "bigint"), encoding="utf-8")
+    build()
+    assert warehouse.query(failures) == [(*wet[:4], "1.25", False, 1), wet]
