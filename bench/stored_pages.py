@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ingestion.landing import Options, land
+from ingestion.landing import land
 from ingestion.report import Report
+from ingestion.run import Options
 from ingestion.source import Batch, Problem, Run, Unchanged
 from ingestion.sources.winnipeg_billing import SOURCE
 from ingestion.sources.winnipeg_billing.fetch import Page

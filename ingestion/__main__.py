@@ -41,9 +41,9 @@ def land(
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="how long to wait for another run")] = 0,
 ) -> None:
     """Land what is new in a source (or in all of them) into raw."""
-    from ingestion.landing import Options
     from ingestion.landing import land as land_sources
     from ingestion.report import Report
+    from ingestion.run import Options
 
     report = Report()
     if source == "all":

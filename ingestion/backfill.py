@@ -23,8 +23,8 @@ from ingestion.source import Source
 from ingestion.warehouse import RAW, WarehouseSettings, columns, exists, literal, open_warehouse
 
 if TYPE_CHECKING:
-    from ingestion.landing import Options
     from ingestion.report import Outcome, Report
+    from ingestion.run import Options
 
 DAYS = 7
 
@@ -92,8 +92,8 @@ def command(
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="how long to wait for another run")] = 0,
 ) -> None:
     """Land a stretch of the past in batches; stopped, it goes on where it stopped when asked for again."""
-    from ingestion.landing import Options
     from ingestion.report import Report
+    from ingestion.run import Options
 
     chosen = registry.find(source)
     if chosen.settings and not registry.configured(chosen):

@@ -15,8 +15,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion import ledger, pseudonyms, raw, registry
@@ -28,27 +27,14 @@ from ingestion.lake import Lake
 from ingestion.locking import Check, locked_warehouse
 from ingestion.packages import Packages, Part, PartFailed, warehouse_id
 from ingestion.report import Outcome, Report
+from ingestion.run import Options, SourceRun
 from ingestion.settings import ROOT, LandingSettings, read
-from ingestion.source import Batch, LakeEntry, LakeFile, Problem, Source, SourceError, StoredFile, Unchanged
+from ingestion.source import Batch, LakeFile, Problem, Source, SourceError, Unchanged
 from ingestion.warehouse import RAW, Warehouse, brief, columns, literal, quoted
 
 log = logging.getLogger(__name__)
 
 OWN_SCHEMA = "landing"
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the caller asked for. Dates are the source's own, both inclusive; `wait` is seconds for the lock;
-    `logical_at` is the instant the run is for."""
-
-    since: date | None = None
-    until: date | None = None
-    params: Mapping[str, str] = field(default_factory=dict)
-    wait: float = 0
-    logical_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    asked: str | None = None
-    """What a longer undertaking calls this landing, for the ledger: so that it finds out how far it came."""
 
 
 def land(sources: Sequence[Source], options: Options, report: Report) -> list[Outcome]:
@@ -79,57 +65,6 @@ def _scratch(folder: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-class SourceRun:
-    """What a source's reader may use: the `Run` of `source.py`."""
-
-    def __init__(self, landing: Landing, source: Source) -> None:
-        self._landing, self._source = landing, source
-        self.since, self.until = landing.options.since, landing.options.until
-        self.params, self.logical_at = landing.options.params, landing.options.logical_at
-        self.scratch = landing.scratch / "source"
-        self.scratch.mkdir()
-
-    def store(
-        self,
-        table: str,
-        name: str,
-        content: bytes | Path,
-        sha256: str | None = None,
-        *,
-        label: str = "",
-        day: date | None = None,
-    ) -> StoredFile:
-        dated = day or self.logical_at.date()
-        stored = self._landing.lake.put(self._source.name, table, name, content, sha256, day=dated, label=label)
-        crash_point("extract.page")
-        return stored
-
-    def stored(self, table: str, since: date | None = None, until: date | None = None) -> list[LakeEntry]:
-        return self._landing.lake.entries(self._source.name, table, since, until)
-
-    def open(self, entry: LakeEntry) -> StoredFile:
-        return self._landing.lake.open(entry)
-
-    def landed(self, table: str) -> frozenset[str]:
-        rows = self._landing.warehouse.rows(
-            f"select sha256 from {RAW}.landed_files "
-            f"where source = {literal(self._source.name)} and table_name = {literal(table)}"
-        )
-        return frozenset(row[0] for row in rows)
-
-    def query(self, sql: str) -> list[tuple[object, ...]]:
-        warehouse = self._landing.warehouse
-        try:
-            return warehouse.rows(sql)
-        except Exception as error:
-            if warehouse.undefined(error):
-                return []
-            raise
-
-    def progress(self, done: int, total: int | None, what: str) -> None:
-        self._landing.report.progress(self._source.name, done, total, what)
 
 
 class Landing:
@@ -221,7 +156,9 @@ class Landing:
         """The source's batches that may be landed; everything else it said is in the outcome."""
         batches: list[Batch] = []
         try:
-            for item in source.read(SourceRun(self, source)):
+            scratch = self.scratch / "source"
+            run = SourceRun(source, self.options, self.warehouse, self.lake, scratch, self.report)
+            for item in source.read(run):
                 if isinstance(item, Batch):
                     batches.append(item)
                 elif isinstance(item, Unchanged):

@@ -12,8 +12,9 @@ from typing import Any
 
 import ingestion.sources
 from ingestion import registry
-from ingestion.landing import Options, land
+from ingestion.landing import land
 from ingestion.report import Outcome, Report
+from ingestion.run import Options
 from tests.conftest import TestWarehouse
 
 CLI = Path(__file__).parent / "cli.py"

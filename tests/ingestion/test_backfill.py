@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ingestion.backfill import backfill, batches
-from ingestion.landing import Options
 from ingestion.report import Outcome, Report
+from ingestion.run import Options
 from ingestion.sources.abbanoa import SOURCE
 from tests.conftest import TestWarehouse, duckdb_warehouse
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ingestion.landing import Options, land
+from ingestion.landing import land
 from ingestion.report import Outcome, Report
+from ingestion.run import Options
 from ingestion.sources import smart_meters, winnipeg_billing
 from simulator.systems.winnipeg_billing.portal import serve
 from simulator.world import Size, make_world, settings_for

@@ -13,8 +13,9 @@ import pytest
 
 from ingestion.clients.http import Pacer
 from ingestion.errors import ConfigurationError
-from ingestion.landing import Options, land
+from ingestion.landing import land
 from ingestion.report import Outcome, Report
+from ingestion.run import Options
 from ingestion.source import SourceError
 from ingestion.sources.energy_transfer import SOURCE
 from simulator import wire_faults as wire
