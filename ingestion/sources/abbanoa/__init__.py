@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.source import Batch, Problem, Run, Source, Table, Unchanged
+from ingestion.source import Batch, Param, Problem, Run, Source, Table, Unchanged
 
 
 def _read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
@@ -47,6 +47,10 @@ SOURCE = Source(
     licence="the utility's own data; nothing is published by this source",
     settings=("ABBANOA_READINGS", "ABBANOA_NODES", "ABBANOA_BIGQUERY_TABLE"),
     read=_read,
+    params=(
+        Param("accept_shrink", "take a node list that lost most of its nodes", is_switch=True),
+        Param("full", "look into what seems unchanged too", is_switch=True),
+    ),
     quirks=(
         "volume and total_flow are a cumulative totaliser in m3: differences count, sums are wrong.",
         "A logger file is told by its headings, never by its name; the name of a data log gives its node only.",

@@ -163,20 +163,21 @@ def _table(head: str, table: Table, is_logger_possible: bool) -> Dialect:
 
 def _logger(head: str, day: int) -> Dialect:
     records = _records(head, ";", 2)
-    names = [cell.strip() for cell in records[0][0]]
-    units = [cell.strip() for cell in records[1][0]] if len(records) > 1 else []
-    if len(units) != len(names) or any(units[: day + 2]):
+    names = records[0][0]
+    units = records[1][0] if len(records) > 1 else []
+    if len(units) != len(names) or any(unit.strip() for unit in units[: day + 2]):
         raise BadContent("DATA_HEADER", "the line below the headings does not say their units; have it exported again")
     fields = len(names)
-    given = names[:-1] if not names[-1] and not units[-1] else names  # the lines end in a delimiter
+    given = names if names[-1].strip() or units[-1].strip() else names[:-1]  # the lines end in a delimiter
     channels = tuple((number, names[number], units[number]) for number in range(day + 2, len(given)))
     for number, (_, name, _) in enumerate(channels, day + 3):
-        if not name:
+        if not name.strip():
             raise BadContent("DATA_COLUMN_NAME", f"heading {number} is empty")
-    twice = [name for _, name, _ in channels if [other for _, other, _ in channels].count(name) > 1]
-    if twice:
+    spellings = [name.strip() for _, name, _ in channels]
+    if twice := [name for name in spellings if spellings.count(name) > 1]:
         raise BadContent("DATA_DUPLICATE_COLUMN", f"two headings are {twice[0][:80]!r}", column=twice[0][:80])
-    return Dialect("data log" if day else "export", ";", records[1][1], tuple(names), channels, day, fields)
+    kind: Kind = "data log" if names[day].strip().upper() == "DATE" else "export"
+    return Dialect(kind, ";", records[1][1], tuple(names), channels, day, fields)
 
 
 def _records(head: str, delimiter: str, count: int) -> list[tuple[list[str], int]]:

@@ -51,8 +51,8 @@ fitting_prefixes as (
         ) as longer_prefixes
     from channels
     inner join prefixes
-        on channels.channel = prefixes.channel_prefix
-        or left(channels.channel, length(prefixes.channel_prefix) + 1) = prefixes.channel_prefix || ' '
+        on {{ trimmed('channels.channel') }} = prefixes.channel_prefix
+        or left({{ trimmed('channels.channel') }}, length(prefixes.channel_prefix) + 1) = prefixes.channel_prefix || ' '
 
 ),
 

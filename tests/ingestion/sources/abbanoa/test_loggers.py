@@ -86,6 +86,12 @@ def test_the_content_tells_the_dialect_whatever_the_name_says(inbox: Path, landi
     assert {row[0] for row in logs(landing)} == {None}
 
 
+def test_a_data_log_may_lack_its_index_and_headings_keep_their_blanks(inbox: Path, landing: SmallLanding) -> None:
+    deliver(inbox / NAME, "DATE;TIME; FLOW_R \n;; L/S\n2021/03/28;00:30:00;3,2\n")
+    assert landing.land() == 1
+    assert logs(landing) == [("211514", "2021/03/28", "00:30:00", " FLOW_R ", " L/S", "3,2", 1)]
+
+
 def test_a_data_log_whose_name_gives_no_node_is_refused(inbox: Path, landing: SmallLanding) -> None:
     deliver(inbox / "backup.csv", DATA_LOG)
     assert landing.land() == 0
