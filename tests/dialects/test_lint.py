@@ -42,7 +42,8 @@ def test_every_order_says_where_nulls_go(path: Path) -> None:
 
 
 def ordered_by(sql: str) -> list[str]:
-    """Each expression after an `order by`, up to the end of its parenthesis."""
+    """Each expression after an `order by`, up to the end of its parenthesis; of a macro `..._order` none."""
+    sql = re.sub(r"\{\{\s*(\w+_order)\(.*?\}\}", r"\1 nulls last", sql, flags=re.DOTALL)
     sql = re.sub(r"\{%.*?%\}", " ", re.sub(r"\{\{.*?\}\}", "x", sql, flags=re.DOTALL), flags=re.DOTALL)
     found = []
     for match in re.finditer(r"order\s+by\s", sql, flags=re.IGNORECASE):
@@ -58,6 +59,19 @@ def ordered_by(sql: str) -> list[str]:
                 item += character
         found.append(re.sub(r"\s(rows|range|limit)\s$", "", item, flags=re.IGNORECASE))
     return [" ".join(item.split()) for item in found]
+
+
+def test_macros_of_order_say_where_nulls_go() -> None:
+    found = [
+        (name, item)
+        for path in (PROJECT / "macros").rglob("*.sql")
+        for name, body in re.findall(
+            r"{%-? macro (\w+_order)\(.*?%}(.*?){%-? endmacro", path.read_text(encoding="utf-8"), flags=re.DOTALL
+        )
+        for item in ordered_by(f" order by {body}")
+    ]
+    assert found
+    assert [(name, item) for name, item in found if not re.search(r"nulls\s+(first|last)$", item)] == []
 
 
 def test_the_lint_sees_a_bare_order() -> None:
