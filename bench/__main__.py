@@ -23,6 +23,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from bench import detectors, water
 from bench.measure import Figure, measured
 from bench.world import World, part, prepared
 
@@ -92,7 +93,10 @@ def _table(title: str, figures: Sequence[Figure], limit: Figure | None = None) -
     for name in ("rows", "wall s", "CPU s", "peak MB", *(("wall x", "CPU x") if limit else ())):
         table.add_column(name, justify="right")
     for figure in figures:
-        ratios = (f"{figure.wall_ratio(limit):.2f}", f"{figure.cpu_ratio(limit):.2f}") if limit else ()
+        ratios: tuple[str, ...] = ()
+        if limit:
+            per_row = (figure.wall_ratio, figure.cpu_ratio) if figure.rows else ()
+            ratios = tuple(f"{ratio(limit):.2f}" for ratio in per_row) or ("", "")
         table.add_row(
             figure.way, f"{figure.rows:,}", f"{figure.wall_s:.1f}", f"{figure.cpu_s:.1f}", f"{figure.peak_mb:,.0f}",
             *ratios,
@@ -168,6 +172,37 @@ def _forget(bench: Bench) -> None:
         connection.close()
 
 
+def _water(bench: Bench, root: Path) -> Table:
+    """A year of the water network, full and one more day, beside the limit of landing it."""
+    year = water.prepared_year(root)
+    _forget(bench)
+    floor, figures = water.measure(
+        year, bench.run, bench.dbt, lambda folder, rows: bench.way("limit", "water", folder, rows)
+    )
+    return _table(f"\n{year.rows:,} readings of {water.NODES} nodes on {bench.engine}", figures, floor)
+
+
+def _detectors(root: Path, seed: int) -> Table:
+    """Precision and recall per kind of planted fault, in a sample world of that seed."""
+    folder = root / "work" / "detectors"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    found = detectors.verdict(folder, seed)
+    leaks = ", ".join(f"{zone} on night {night or 'none'}" for zone, night in found.nights.items())
+    table = Table(
+        title=f"\nWater anomalies, seed {seed}. False alarms: {len(found.false_alarms)}; leaks: {leaks}",
+        title_justify="left", header_style="bold",
+    )  # fmt: skip
+    table.add_column("kind")
+    for name in ("planted", "found", "told", "right", "recall", "precision"):
+        table.add_column(name, justify="right")
+    for one in found.scores:
+        counts = (str(number) for number in (one.planted, one.found, one.told, one.right))
+        table.add_row(one.kind, *counts, f"{one.recall:.2f}", f"{one.precision:.2f}")
+    shutil.rmtree(folder)
+    return table
+
+
 def _marts(bench: Bench) -> Table:
     """Marts and ledgers of both systems in full, then one more delivered day: landed and built."""
     world = bench.world
@@ -211,19 +246,24 @@ def main(
     half_hours: Annotated[int, typer.Option(help="About so many half-hours.")] = 10_000_000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the compared landings; medians are printed.")] = 3,
     engines: Annotated[str, typer.Option(help="Which engines, with commas between.")] = "duckdb,postgres",
-    parts: Annotated[str, typer.Option(help="What to measure, with commas between.")] = "landing,marts",
+    parts: Annotated[str, typer.Option(help="Of landing, marts, water, detectors.")] = "landing,marts,water,detectors",
+    seed: Annotated[int, typer.Option(help="Seed of the world for the detectors.")] = 20210101,
     folder: Annotated[Path, typer.Option(help="Where worlds are kept and warehouses made.")] = ROOT / "data" / "bench",
 ) -> None:
     """Measure, and print the tables. 100 million: --half-hours 100000000 --bills 300 --parts marts --engines duckdb."""
-    world = prepared(folder, bills, half_hours)
-    tables: list[Table] = []
-    for name in engines.split(","):
+    wanted = set(parts.split(","))
+    # Water has files of its own.
+    world = prepared(folder, bills, half_hours) if wanted & {"landing", "marts"} else World(folder, 0, 0)
+    tables = [_detectors(folder, seed)] if "detectors" in wanted else []
+    for name in engines.split(",") if wanted - {"detectors"} else ():
         with _server(name) as (server, pid):
             bench = Bench(name, world, folder / "work" / name, server, pid)
-            if "landing" in parts:
+            if "landing" in wanted:
                 tables += [_landing(bench, "bills", rounds), _landing(bench, "reads", rounds)]
-            if "marts" in parts:
+            if "marts" in wanted:
                 tables.append(_marts(bench))
+            if "water" in wanted:
+                tables.append(_water(bench, folder))
             _forget(bench)
     for table in tables:
         console.print(table)

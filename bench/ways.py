@@ -46,6 +46,12 @@ def _read_select(files: list[str], lineage: bool) -> str:
 
 
 def _select(kind: str, folder: Path, lineage: bool) -> str:
+    if kind == "water":
+        # A typed file, so that its values must become text as well.
+        extra = ", filename, file_row_number, '1.0' as load_id" if lineage else ""
+        options = ", filename = true, file_row_number = true" if lineage else ""
+        columns = "columns(c -> c not in ('filename', 'file_row_number'))"
+        return f"select cast({columns} as varchar){extra} from read_parquet('{folder}/*.parquet'{options})"
     files = sorted(str(path) for path in folder.glob("*.json") if path.name not in NOT_PAGES)
     if kind == "bills":
         return _bill_select(files, json.loads((folder / BILL_COLUMNS_FILE).read_text()), lineage)
