@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ingestion import backfill, registry
-from ingestion.arguments import pairs
+from ingestion.arguments import instant, pairs, stretch
 from ingestion.errors import EXIT_FAILED, ConfigurationError, LandingError
 from ingestion.settings import LandingSettings, read
 from ingestion.warehouse import brief
@@ -26,7 +26,7 @@ from ingestion.warehouse import brief
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
 Instant = Annotated[
     datetime | None,
-    typer.Option(parser=lambda text: _instant(text), metavar="ISO-8601", help="the instant it is for; default now"),
+    typer.Option(parser=instant, metavar="ISO-8601", help="the instant it is for; default now"),
 ]
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], metavar="YYYY-MM-DD")]
 
@@ -59,9 +59,8 @@ def land(
                 "CONFIG_SOURCE", f"{source} is not configured: set {' and '.join(chosen[0].settings)}"
             )
     options = Options(
-        since.date() if since else None,
-        until.date() if until else None,
-        pairs(param or []),
+        *stretch(since, until),
+        pairs(param or [], chosen),
         wait,
         (logical_at or read(LandingSettings).meterhouse_logical_at or datetime.now(UTC)).astimezone(UTC),
     )
@@ -93,17 +92,6 @@ def status(last: Annotated[int, typer.Option(min=1, help="how many runs of each 
     from ingestion.status import show
 
     show(last)
-
-
-def _instant(text: str) -> datetime:
-    """An instant, with its offset from UTC: without one it would mean another moment on another machine."""
-    try:
-        instant = datetime.fromisoformat(text)
-    except ValueError:
-        raise typer.BadParameter(f"{text!r} is not an instant like 2021-04-06T15:00:00Z") from None
-    if instant.tzinfo is None:
-        raise typer.BadParameter(f"{text!r} has no offset from UTC: write {text}Z if it is UTC")
-    return instant
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ingestion import registry
-from ingestion.arguments import pairs
+from ingestion.arguments import pairs, stretch
 from ingestion.errors import EXIT_FAILED, ConfigurationError
 from ingestion.settings import LandingSettings, read
 from ingestion.source import Source
@@ -98,10 +98,8 @@ def command(
     chosen = registry.find(source)
     if chosen.settings and not registry.configured(chosen):
         raise ConfigurationError("CONFIG_SOURCE", f"{source} is not configured: set {' or '.join(chosen.settings)}")
-    if until < since:
-        raise typer.BadParameter(f"{until.date()} lies before {since.date()}", param_hint="--until")
     at = (read(LandingSettings).meterhouse_logical_at or datetime.now(UTC)).astimezone(UTC)
-    options = Options(since.date(), until.date(), pairs(param or []), wait, at)
+    options = Options(*stretch(since, until), pairs(param or [], [chosen]), wait, at)
     report = Report()
     outcomes: list[Outcome] = []
     try:

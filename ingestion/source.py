@@ -34,6 +34,17 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Param:
+    """A word of the source's own on the command line: `--param NAME=VALUE` reaches the reader as `Run.params`."""
+
+    name: str
+    help: str
+    """What it does, in a few words, for who mistyped it."""
+    is_switch: bool = False
+    """Whether it is either true (1, yes) or false (0, no)."""
+
+
+@dataclass(frozen=True)
 class LakeFile:
     """One file in the lake, and how many rows its reader counted in it."""
 
@@ -214,6 +225,8 @@ class Source:
     """Environment variables that point to it. With none set it is not configured, and `land all` passes it by."""
     read: Callable[[Run], Iterable[Batch | Problem | Unchanged]]
     quirks: tuple[str, ...] = field(default=())
+    params: tuple[Param, ...] = ()
+    """Every word that `--param` may give it; others are refused, so that a typo changes nothing in silence."""
 
     def table(self, name: str) -> Table:
         """The declared table of that name; KeyError names both when there is none."""

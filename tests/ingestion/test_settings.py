@@ -125,7 +125,14 @@ def test_a_failed_file_makes_the_exit_code_one_and_the_rest_lands(duckdb_house: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [("land",), ("land", "fake", "--since", "yesterday"), ("land", "fake", "--param", "novalue"), ("jump",)],
+    [
+        ("land",),
+        ("land", "fake", "--since", "yesterday"),
+        ("land", "fake", "--since", "2021-03-02", "--until", "2021-03-01"),
+        ("land", "fake", "--param", "nobody=knows"),
+        ("backfill", "fake", "--since", "2021-03-01", "--until", "2021-03-02", "--param", "nobody=knows"),
+        ("jump",),
+    ],
 )
 def test_wrong_usage_ends_with_two(duckdb_house: House, arguments: tuple[str, ...]) -> None:
     assert duckdb_house.run(*arguments).returncode == 2

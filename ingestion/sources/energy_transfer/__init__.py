@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.source import Batch, Problem, Run, Source, Table, Unchanged
+from ingestion.source import Batch, Param, Problem, Run, Source, Table, Unchanged
 
 
 def _read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
@@ -33,6 +33,10 @@ SOURCE = Source(
     licence="postings required by 18 CFR 284.13; the site's terms of use apply",
     settings=("ENERGY_TRANSFER_ASSETS", "ENERGY_TRANSFER_CONFIG", "ENERGY_TRANSFER_URL"),
     read=_read,
+    params=(
+        Param("asset", "short names, such as TW,FEP"),
+        Param("cycle", "ids or names, such as 1,Final"),
+    ),
     quirks=(
         "Gas day and cycle are not in the file: they come from the request, held against the answer's file name.",
         "A location may have a receipt and a delivery row: (asset, gas day, cycle, loc, flow_ind) is the key.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.source import Batch, Problem, Run, Source, Table, Unchanged
+from ingestion.source import Batch, Param, Problem, Run, Source, Table, Unchanged
 
 
 def _read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
@@ -37,6 +37,9 @@ SOURCE = Source(
     licence="OpenWeather data, to be attributed; terms (CC BY-SA 4.0 or ODbL) as of the plan that is used",
     settings=("OPENWEATHER_PLACES", "OPENWEATHER_ARCHIVE"),
     read=_read,
+    params=(
+        Param("from_lake", "land what the lake holds, and ask nobody", is_switch=True),
+    ),
     quirks=(
         "cod is a number on success and on 401 and 429, a text on 400 and 404; an error may come with status 200.",
         "An answer does not say in which units it is: the request's setting lands beside it.",

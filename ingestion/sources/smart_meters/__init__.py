@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.source import Batch, Problem, Run, Source, Table, Unchanged
+from ingestion.source import Batch, Param, Problem, Run, Source, Table, Unchanged
 
 
 def _read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
@@ -44,6 +44,10 @@ SOURCE = Source(
     licence="the utility's own data; nothing is published by this source",
     settings=("SMART_METERS_READINGS", "SMART_METERS_DATABASE"),
     read=_read,
+    params=(
+        Param("accept_shrink", "take a table that came empty", is_switch=True),
+        Param("full", "look into what seems unchanged too", is_switch=True),
+    ),
     quirks=(
         "Columns of the columns/data shape are mapped by name: their order differs between deliveries.",
         "A file without a meterpoint_id column is about the meter point that its file name gives.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ingestion.source import Batch, Problem, Run, Source, Table, Unchanged
+from ingestion.source import Batch, Param, Problem, Run, Source, Table, Unchanged
 
 
 def _read(run: Run) -> Iterator[Batch | Problem | Unchanged]:
@@ -42,6 +42,10 @@ SOURCE = Source(
     licence="Open Government Licence with attribution; the metadata's own words are logged at every landing",
     settings=("SOCRATA_DOMAIN", "SOCRATA_DATASET_ID"),
     read=_read,
+    params=(
+        Param("accept_shrink", "take a set that lost a tenth of its rows", is_switch=True),
+        Param("full", "read everything, not only what changed", is_switch=True),
+    ),
     quirks=(
         "Null values are left out of the JSON objects: columns come from the metadata, never from a row.",
         "No business key is unique (groups of up to 992 rows differ in nothing but their id): only :id is the key.",

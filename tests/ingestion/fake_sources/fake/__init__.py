@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ingestion.source import Batch, LakeFile, Problem, Run, Source, SourceError, Table, Unchanged
+from ingestion.source import Batch, LakeFile, Param, Problem, Run, Source, SourceError, Table, Unchanged
 from ingestion.warehouse import literal, quoted
 
 TABLES = (
@@ -77,4 +77,5 @@ def _batch(table: str, columns: tuple[str, ...], members: list[tuple[LakeFile, P
     return Batch(table, columns, query(files), files, narrow=query if narrow else None, ordered=False)
 
 
-SOURCE = Source("fake", "A source for tests", TABLES, "daily", "none", ("FAKE_FOLDER",), read)
+PARAMS = tuple(Param(name, "for tests") for name in ("lie", "understate", "narrow"))
+SOURCE = Source("fake", "A source for tests", TABLES, "daily", "none", ("FAKE_FOLDER",), read, params=PARAMS)
