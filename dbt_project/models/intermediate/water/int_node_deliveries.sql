@@ -40,7 +40,8 @@ ranked as (
                 lists.delivered_at desc nulls last,
                 {{ by_bytes('lists.uri') }} desc nulls last,
                 {{ by_bytes('lists._source_file') }} desc nulls last
-        ) as lists_later
+        ) as lists_later,
+        count(*) over (partition by lists.effective_on) as list_count
     from lists
 
 )
@@ -49,6 +50,8 @@ select
     row_number() over (order by ranked.effective_on nulls last) as list_number,
     ranked.effective_on,
     ranked._source_file,
-    ranked._dlt_load_id
+    ranked._dlt_load_id,
+    -- What a list took back that it replaced is no change any more, yet changed what was built by it.
+    max(case when ranked.list_count > 1 then ranked._dlt_load_id end) over () as _replaced_load_id
 from ranked
 where ranked.lists_later = 1

@@ -59,7 +59,8 @@ states as (
         deliveries.effective_on,
         deliveries._source_file,
         listed._source_row,
-        deliveries._dlt_load_id
+        deliveries._dlt_load_id,
+        deliveries._replaced_load_id
     from first_lists
     inner join deliveries on first_lists.first_list_number <= deliveries.list_number
     left join listed
@@ -109,7 +110,10 @@ changes as (
         lead(compared.effective_on) over (
             partition by compared.node_id order by compared.list_number nulls last
         ) as next_effective_on,
-        max(compared._dlt_load_id) over (partition by compared.node_id) as _changed_load_id
+        -- greatest() passes over nulls.
+        greatest(
+            max(compared._dlt_load_id) over (partition by compared.node_id), compared._replaced_load_id
+        ) as _changed_load_id
     from compared
     where compared.is_change
 

@@ -10,8 +10,8 @@
     )
 }}
 
--- A node's local day is written anew, all its windows, when one of its readings, one of the day read before or after, or what
--- the node lists say of the node changed since the last run.
+-- A node's local day is written anew, all its windows, when one of its readings, one of the nearest day before or after with a
+-- totaliser, or what the node lists say of the node changed since the last run.
 --
 -- Volume. Between two readings of the totaliser flows their difference. A fall, and a rise that the largest possible flow could not
 -- have made, is a counter that was reset or exchanged: that step is counted in reset_count and its difference stands in reset_m3.
@@ -70,42 +70,79 @@ known_days as (
 
     select
         stored.node_id,
-        stored.local_date
+        stored.local_date,
+        stored.totaliser_reading_count
     from {{ this }} as stored
+    left join changed_days
+        on stored.node_id = changed_days.node_id
+        and stored.local_date = changed_days.local_date
     where stored.time_window = '1day'
+        and changed_days.node_id is null
 
-    union
+    union all
 
     select
         changed_days.node_id,
-        changed_days.local_date
+        changed_days.local_date,
+        count(counted.totaliser_m3) as totaliser_reading_count
     from changed_days
+    inner join {{ ref('fct_sensor_readings') }} as counted
+        on changed_days.local_date = counted.local_date
+        and changed_days.node_id = counted.node_id
+    group by
+        changed_days.node_id,
+        changed_days.local_date
 
 ),
 
+-- The chain of the totaliser passes over days that only have other measures.
 neighbours as (
 
     select
         known_days.node_id,
         known_days.local_date,
-        lag(known_days.local_date) over in_order as previous_local_date,
-        lead(known_days.local_date) over in_order as next_local_date
+        max(case when known_days.totaliser_reading_count > 0 then known_days.local_date end) over (
+            partition by known_days.node_id
+            order by known_days.local_date nulls last
+            rows between unbounded preceding and 1 preceding
+        ) as previous_local_date,
+        min(case when known_days.totaliser_reading_count > 0 then known_days.local_date end) over (
+            partition by known_days.node_id
+            order by known_days.local_date nulls last
+            rows between 1 following and unbounded following
+        ) as next_local_date
     from known_days
-    window in_order as (partition by known_days.node_id order by known_days.local_date nulls last)
 
 ),
 
 rewritten_days as (
 
     select
+        changed_days.node_id,
+        changed_days.local_date
+    from changed_days
+
+    union
+
+    select
         neighbours.node_id,
-        neighbours.local_date
+        neighbours.previous_local_date as local_date
     from neighbours
     inner join changed_days
         on neighbours.node_id = changed_days.node_id
-        and changed_days.local_date in (
-            neighbours.local_date, neighbours.previous_local_date, neighbours.next_local_date
-        )
+        and neighbours.local_date = changed_days.local_date
+    where neighbours.previous_local_date is not null
+
+    union
+
+    select
+        neighbours.node_id,
+        neighbours.next_local_date as local_date
+    from neighbours
+    inner join changed_days
+        on neighbours.node_id = changed_days.node_id
+        and neighbours.local_date = changed_days.local_date
+    where neighbours.next_local_date is not null
 
     union
 
@@ -124,17 +161,31 @@ rewritten_days as (
 needed_days as (
 
     select
+        rewritten_days.node_id,
+        rewritten_days.local_date
+    from rewritten_days
+
+    union
+
+    select
         neighbours.node_id,
-        neighbours.local_date
+        neighbours.previous_local_date as local_date
     from neighbours
     inner join rewritten_days
         on neighbours.node_id = rewritten_days.node_id
-        and rewritten_days.local_date in (
-            neighbours.local_date, neighbours.previous_local_date, neighbours.next_local_date
-        )
-    group by
+        and neighbours.local_date = rewritten_days.local_date
+    where neighbours.previous_local_date is not null
+
+    union
+
+    select
         neighbours.node_id,
-        neighbours.local_date
+        neighbours.next_local_date as local_date
+    from neighbours
+    inner join rewritten_days
+        on neighbours.node_id = rewritten_days.node_id
+        and neighbours.local_date = rewritten_days.local_date
+    where neighbours.next_local_date is not null
 
 ),
 
@@ -365,6 +416,7 @@ summed_{{ n }} as (
         '{{ size }}' as time_window,
         count(*) as reading_count,
         count(parts_{{ n }}.flow_lps) as flow_reading_count,
+        count(parts_{{ n }}.totaliser_m3) as totaliser_reading_count,
         cast(sum(parts_{{ n }}.out_of_range_count) as bigint) as out_of_range_count,
         count(*) filter (where parts_{{ n }}.is_interpolated) as interpolated_count,
         count(*) filter (where parts_{{ n }}.is_late) as late_count,
@@ -416,6 +468,7 @@ alone as (
         '5min' as time_window,
         cast(1 as bigint) as reading_count,
         cast(case when parts_1.flow_lps is null then 0 else 1 end as bigint) as flow_reading_count,
+        cast(case when parts_1.totaliser_m3 is null then 0 else 1 end as bigint) as totaliser_reading_count,
         cast(parts_1.out_of_range_count as bigint) as out_of_range_count,
         cast(case when parts_1.is_interpolated then 1 else 0 end as bigint) as interpolated_count,
         cast(case when parts_1.is_late then 1 else 0 end as bigint) as late_count,
@@ -482,6 +535,7 @@ select
     expected.reading_count,
     expected.expected_reading_count,
     expected.flow_reading_count,
+    expected.totaliser_reading_count,
     expected.out_of_range_count,
     expected.interpolated_count,
     expected.late_count,
