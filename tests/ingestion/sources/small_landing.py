@@ -179,8 +179,8 @@ class SmallLanding:
             assert (self.folder / file.key).stat().st_size == file.bytes
             values = (
                 self.source.name, batch.table, file.uri, file.source_file, file.key, file.sha256, str(file.bytes),
-                str(file.rows), json.dumps(file.columns), file.read_kind, file.version, file.delivered_at, file.first_at,
-                file.last_at, load,
+                str(file.rows), json.dumps(file.columns), file.read_kind, file.version, file.delivered_at,
+                file.first_at, file.last_at, load,
             )  # fmt: skip
             self.warehouse.execute(f"insert into raw.landed_files values ({', '.join('?' * len(values))})", values)
 
