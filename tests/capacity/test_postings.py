@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.capacity.postings import LOADS
+from tests.capacity.postings import LOADS, TIMELY, TIMELY_AGAIN
 from tests.conftest import TestWarehouse, duckdb_warehouse, postgres_warehouse
 from tests.metering.raw_meters import create_raw, dbt
 from tests.postgres_server import fresh_database
@@ -269,3 +269,14 @@ def test_postings_landed_in_another_order_and_other_loads_end_in_the_same_marts(
     assert {table: shuffled[table] for table in expected} == expected
     run(warehouse, tmp_path, "run", "--full-refresh")
     assert marts(warehouse) == shuffled
+
+
+def test_a_posting_landed_after_the_one_that_replaced_it_is_numbered_before_it(tmp_path: Path) -> None:
+    warehouse = duckdb_warehouse(tmp_path)
+    create_raw(warehouse)
+    found = []
+    for number, files in enumerate(({"timely-again": TIMELY_AGAIN}, {"timely": TIMELY}), 1):
+        land(warehouse, number, "energy_transfer", "operational_capacity", files)
+        run(warehouse, tmp_path, "build", *BARE)
+        found += warehouse.query("select distinct posting_number from marts.capacity_best_available")
+    assert found == [(1,), (2,)]

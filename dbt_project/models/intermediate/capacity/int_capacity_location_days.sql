@@ -9,7 +9,8 @@
     )
 }}
 
--- A location that the best cycle of a gas day leaves out is not lost here: its line is that of the last cycle it stood in.
+-- A location that the best cycle of a gas day leaves out is not lost here: its line is that of the last cycle it stood in. A
+-- posting landed later than one that replaces it changes that one's number only: no row of it says so, hence the postings do.
 
 {% set watermark = load_watermark(this, '_dlt_load_id') or "''" %}
 
@@ -23,7 +24,7 @@ capacity as (
         select
             posted.asset,
             posted.gas_day
-        from {{ ref('fct_operational_capacity') }} as posted
+        from {{ ref('int_capacity_postings') }} as posted
         where posted._dlt_load_id > {{ watermark }}
     )
     {%- endif %}
