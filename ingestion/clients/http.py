@@ -24,14 +24,13 @@ from email.message import Message
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, NoReturn
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-from urllib3.connection import HTTPConnection, HTTPSConnection
 
+from ingestion.clients.connections import Connections
 from ingestion.clients.content import MOST_BYTES, BadContent, inflate
 from ingestion.source import SourceError
 
@@ -174,10 +173,9 @@ class HttpClient:
         self.folder, self.patience, self.expects, self.pacer, self.sleep = folder, patience, expects, pacer, sleep
         self.session = session or requests.Session()
         self.session.headers["User-Agent"] = AGENT
-        if session is None:
-            adapter = _SecretAdapter(secrets, connections) if secrets else HTTPAdapter(pool_maxsize=connections)
-            self.session.mount("http://", adapter)
-            self.session.mount("https://", adapter)
+        self._connections = Connections(connections, secrets)
+        self.session.mount("http://", self._connections)
+        self.session.mount("https://", self._connections)
         self._numbers = itertools.count(1)
 
     def __enter__(self) -> HttpClient:
@@ -185,6 +183,10 @@ class HttpClient:
 
     def __exit__(self, *_: object) -> None:
         self.session.close()
+
+    def end(self) -> None:
+        """Ends what other threads ask for at this moment, and lets them ask for nothing more."""
+        self._connections.end()
 
     def get(
         self, url: str, params: Mapping[str, Any] | None = None, accept: Callable[[Answer], None] = lambda answer: None
@@ -235,6 +237,8 @@ class HttpClient:
             _lost(Again, "SOURCE_CUT_BODY", "the answer ended early", uri, error)
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             _lost(Again, "SOURCE_UNREACHABLE", "no connection", uri, error)
+        except ValueError as error:  # requests decodes the address of a redirect though it does not follow it
+            _lost(SourceError, "PROTOCOL_HEADER", "a header that cannot be read", uri, error)
         accept(answer)
         return answer
 
@@ -300,39 +304,6 @@ class HttpClient:
             yield piece
 
 
-class _SecretAdapter(HTTPAdapter):
-    """Its connections add the secrets to the query as they write the request's first line."""
-
-    def __init__(self, secrets: Mapping[str, str], connections: int) -> None:
-        query = urlencode(secrets)
-
-        class Plain(HTTPConnection):
-            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-                super().putrequest(method, _joined(url, query), *args, **kwargs)
-
-        class Encrypted(HTTPSConnection):
-            def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-                super().putrequest(method, _joined(url, query), *args, **kwargs)
-
-        class PlainPool(urllib3.HTTPConnectionPool):
-            ConnectionCls = Plain
-
-        class EncryptedPool(urllib3.HTTPSConnectionPool):
-            ConnectionCls = Encrypted
-
-        self._pools = {"http": PlainPool, "https": EncryptedPool}
-        super().__init__(pool_maxsize=connections)
-
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = self._pools
-
-    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(*args, **kwargs)
-        manager.pool_classes_by_scheme = self._pools
-        return manager
-
-
 def base_url(value: str) -> str:
     """`https://host[:port]` of a setting; http is taken for loopback only, as secrets travel with the request.
 
@@ -349,10 +320,6 @@ def base_url(value: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether `host[:port]` is this machine."""
     return host.rsplit(":", 1)[0] in LOOPBACK
-
-
-def _joined(url: str, query: str) -> str:
-    return f"{url}{'&' if '?' in url else '?'}{query}"
 
 
 def _lost(kind: type[SourceError], code: str, what: str, uri: str, error: Exception) -> NoReturn:

@@ -61,6 +61,7 @@ class Desk:
                 yield one, waiting.popleft().result()  # and let go of: years of history do not fit into memory
         finally:
             self._stop.set()
+            self._client.end()
             pool.shutdown(cancel_futures=True)
             self._client.session.close()
 

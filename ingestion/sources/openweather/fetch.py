@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from ingestion.clients.content import BadContent
 from ingestion.clients.http import Again, Answer, Expects, HttpClient, Pacer
@@ -37,12 +40,13 @@ def current(run: Run, settings: WeatherSettings, secrets: Mapping[str, str], kno
 
 def _asked(run: Run, settings: WeatherSettings, secrets: Mapping[str, str], known: Known, folder: Path) -> Found:
     places, units, silent = settings.places, settings.openweather_units, 0
+    accept = partial(_accept, secrets=secrets)
     pacer = Pacer(settings.openweather_calls_per_minute, 60)
     with HttpClient(folder, settings.patience, _OPENWEATHER, secrets=secrets, pacer=pacer) as client:
         for number, where in enumerate(places, 1):
             run.progress(number, len(places), "places")
             try:
-                answer = client.get(f"{settings.openweather_url}{PATH}", {**_place(where), "units": units}, _accept)
+                answer = client.get(f"{settings.openweather_url}{PATH}", {**_place(where), "units": units}, accept)
             except SourceError as error:
                 yield Problem(error.code, f"place {where}: {error.message}", TABLE, error.uri)
                 silent = silent + 1 if error.code in _SILENT else 0
@@ -68,13 +72,15 @@ def _place(where: str) -> dict[str, str]:
     return {"lat": latitude, "lon": longitude} if colon else {"id": where}
 
 
-def _accept(answer: Answer) -> None:
+def _accept(answer: Answer, secrets: Mapping[str, str]) -> None:
     """Raises what an answer with status 200 says against it: `cod` is a number or a text, and anything but 200."""
     if answer.first != b"{":
         raise SourceError("PROTOCOL_NOT_AN_OBJECT", f"body begins with {answer.first!r}", answer.uri)
     if answer.last != b"}":
         raise Again("SOURCE_CUT_BODY", f"the answer ended early, after {answer.size} bytes", answer.uri)
     content = answer.path.read_bytes()
+    if any(written in content for secret in secrets.values() for written in _writings(secret)):
+        raise SourceError("PROTOCOL_SECRET", "the answer repeats the key, so it is kept nowhere", answer.uri)
     try:
         check(content)
     except BadContent as error:
@@ -89,6 +95,11 @@ def _accept(answer: Answer) -> None:
     if status == 429 or status >= 500:
         raise Again("SOURCE_RATE_LIMITED" if status == 429 else "SOURCE_UNAVAILABLE", said, answer.uri)
     raise SourceError(_CODES.get(status, "PROTOCOL_ERROR_BODY"), said, answer.uri)
+
+
+def _writings(secret: str) -> tuple[bytes, ...]:
+    """How an answer may repeat it: as it is, within JSON, as it stood in the address."""
+    return tuple(text.encode() for text in (secret, json.dumps(secret)[1:-1], quote(secret), quote_plus(secret)))
 
 
 def _said(body: bytes) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import ssl
 import subprocess
 import threading
@@ -121,6 +122,29 @@ def test_an_answer_that_is_longer_than_it_may_be_is_refused(
     small = replace(JSON, most_bytes=100_000)
     with HttpClient(tmp_path, HASTY, small) as client, pytest.raises(SourceError, match=code):
         client.get(echo.domain)
+
+
+def test_a_request_that_waits_in_another_thread_can_be_ended(tmp_path: Path) -> None:
+    """As when a run is stopped: the answer would be waited for ten minutes."""
+    patient = replace(HASTY, read_seconds=600, tries=1)
+    ended: list[SourceError] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent, HttpClient(tmp_path, patient, JSON) as client:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+
+        def ask() -> None:
+            with pytest.raises(SourceError) as error:
+                client.get(url)
+            ended.append(error.value)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(1)  # it has asked
+            client.end()
+            asking.join(60)
+            ask()
+    assert [error.code for error in ended] == ["SOURCE_UNREACHABLE"] * 2
 
 
 def test_no_proxy_is_asked_for_this_machine(echo: Echo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

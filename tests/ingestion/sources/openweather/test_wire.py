@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -42,12 +43,17 @@ def no_key_in_the_log(landing: SmallLanding, caplog: pytest.LogCaptureFixture) -
         (wire.empty_body(), "PROTOCOL_EMPTY_BODY", 1),
         (wire.cut_short(), "SOURCE_CUT_BODY", 5),
         (wire.redirect("http://localhost:9/"), "PROTOCOL_REDIRECT", 1),
+        (wire.redirect("http://localhost:9/\xe9"), "PROTOCOL_HEADER", 1),
+        (wire.status(200, body={"dt": 1, "name": KEY}), "PROTOCOL_SECRET", 1),
+        (wire.body(b'{"dt": 1, "said": "' + quote(KEY).encode() + b'"'), "SOURCE_CUT_BODY", 5),
+        (wire.body(b'{"dt": 1 "asked": "/?appid=' + quote_plus(KEY).encode() + b'"}'), "PROTOCOL_SECRET", 1),
         (wire.body(b'{"dt": 1, "a": ' + b"[" * 200_000 + b"]" * 200_000 + b"}"), "DATA_JSON_DEPTH", 1),
         (wire.body(b'{"dt": 1, "name": "\xff"}'), "DATA_ENCODING", 1),
     ],
     ids=[
         "401", "400", "404", "429", "500", "200 with 401", "200 with 404", "200 with 429", "200 with 500",
-        "200 with a word", "200 without dt", "list", "login page", "empty", "cut", "redirect", "deep", "latin-1",
+        "200 with a word", "200 without dt", "list", "login page", "empty", "cut", "redirect", "redirect to no text",
+        "key said", "key said and cut", "key said as it was asked", "deep", "latin-1",
     ],
 )  # fmt: skip
 def test_what_one_place_meets_is_its_own_problem(
