@@ -7,7 +7,7 @@
 {% set ranges = {
     'flow': ['flow_lps', var('abbanoa_flow_range_lps')],
     'pressure': ['pressure_bar', var('abbanoa_pressure_range_bar')],
-    'temperature': ['temperature_c', var('abbanoa_temperature_range_c')],
+    'temperature': ['temperature_celsius', var('abbanoa_temperature_range_celsius')],
 } %}
 {% set threshold = var('abbanoa_outlier_threshold') %}
 {% set share = var('abbanoa_outlier_share') %}
@@ -82,7 +82,7 @@ suspects as (
         suspect_hours.*,
         readings.flow_lps,
         readings.pressure_bar,
-        readings.temperature_c,
+        readings.temperature_celsius,
         readings.read_at
     from suspect_hours
     inner join readings

@@ -14,7 +14,7 @@
 -- hour than distinct minutes. Each minute is one bit, and a sum of bits exceeds their union exactly when one of them came twice.
 
 {% set watermark = load_watermark(this, '_changed_load_id') or "''" %}
-{% set measures = ['flow_lps', 'pressure_bar', 'pressure_2_bar', 'temperature_c', 'totaliser_m3'] %}
+{% set measures = ['flow_lps', 'pressure_bar', 'pressure_2_bar', 'temperature_celsius', 'totaliser_m3'] %}
 
 with
 

@@ -37,14 +37,14 @@ select
         when readings.node_id is null then 'no_node'
         when readings.read_at is null then 'no_instant'
         when coalesce(
-            readings.flow_lps, readings.pressure_bar, readings.pressure_2_bar, readings.temperature_c,
+            readings.flow_lps, readings.pressure_bar, readings.pressure_2_bar, readings.temperature_celsius,
             readings.totaliser_m3
         ) is null then 'no_measure'
     end as rejected_reason,
     cast(readings.flow_lps as numeric(18, 6)) as flow_lps,
     cast(readings.pressure_bar as numeric(18, 6)) as pressure_bar,
     cast(readings.pressure_2_bar as numeric(18, 6)) as pressure_2_bar,
-    cast(readings.temperature_c as numeric(18, 6)) as temperature_c,
+    cast(readings.temperature_celsius as numeric(18, 6)) as temperature_celsius,
     cast(readings.totaliser_m3 as numeric(18, 6)) as totaliser_m3,
     cast(readings.delivered_quality_score as numeric(9, 6)) as delivered_quality_score,
     readings.is_interpolated,

@@ -42,7 +42,7 @@
         'leads': "windowed.next_local_date <= " ~ add_days('windowed.local_date', 1),
     },
 } %}
-{% set measures = ['flow_lps', 'pressure_bar', 'temperature_c'] %}
+{% set measures = ['flow_lps', 'pressure_bar', 'temperature_celsius'] %}
 
 with
 
@@ -225,7 +225,7 @@ listed as (
         periods.district_id,
         readings.flow_lps,
         readings.pressure_bar,
-        readings.temperature_c,
+        readings.temperature_celsius,
         readings.totaliser_m3,
         readings.quality_score,
         readings.out_of_range_count,

@@ -14,9 +14,9 @@
 {% set ranges = {
     'flow_lps': var('abbanoa_flow_range_lps'),
     'pressure_bar': var('abbanoa_pressure_range_bar'),
-    'temperature_c': var('abbanoa_temperature_range_c'),
+    'temperature_celsius': var('abbanoa_temperature_range_celsius'),
 } %}
-{% set measures = ['flow_lps', 'pressure_bar', 'temperature_c', 'totaliser_m3'] %}
+{% set measures = ['flow_lps', 'pressure_bar', 'temperature_celsius', 'totaliser_m3'] %}
 
 with
 
@@ -77,7 +77,7 @@ select
     cast(judged.flow_lps as numeric(18, 6)) as flow_lps,
     cast(judged.pressure_bar as numeric(18, 6)) as pressure_bar,
     cast(judged.pressure_2_bar as numeric(18, 6)) as pressure_2_bar,
-    cast(judged.temperature_c as numeric(18, 6)) as temperature_c,
+    cast(judged.temperature_celsius as numeric(18, 6)) as temperature_celsius,
     cast(judged.totaliser_m3 as numeric(18, 6)) as totaliser_m3,
     cast(
         case judged.out_of_range_count when 0 then 0.25 when 1 then 0.125 when 2 then 0.0625 else 0.03125 end
