@@ -7,11 +7,12 @@ may be a secret. An empty variable counts as unset, as `docker compose` passes u
 from __future__ import annotations
 
 import os
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import AwareDatetime, ValidationError
+from pydantic import AwareDatetime, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from ingestion.errors import ConfigurationError
@@ -40,6 +41,13 @@ class LandingSettings(Settings):
 
     meterhouse_logical_at: AwareDatetime | None = None
     """The instant that landings are for (ISO 8601 with offset) where `--logical-at` is not given; default: now."""
+
+    @field_validator("meterhouse_logical_at")
+    @classmethod
+    def _is_of_our_times(cls, value: datetime | None) -> datetime | None:
+        if value is not None and not 1900 <= value.year < 2200:
+            raise ValueError("is an instant between the years 1900 and 2199")
+        return value
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """How much the log lines say."""

@@ -19,7 +19,13 @@ from tests.ingestion.house import House
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [("WAREHOUSE", "oracle-canary"), ("PGPORT", "canary"), ("PGPORT", "70000"), ("PGSSLMODE", "canary")],
+    [
+        ("WAREHOUSE", "oracle-canary"),
+        ("PGPORT", "canary"),
+        ("PGPORT", "70000"),
+        ("PGSSLMODE", "canary"),
+        ("METERHOUSE_LOGICAL_AT", "0001-01-01T00:00:00Z"),
+    ],
 )
 def test_a_bad_value_is_named_by_its_variable_and_not_repeated(duckdb_house: House, variable: str, value: str) -> None:
     run = duckdb_house.run("land", "fake", **{variable: value})

@@ -32,6 +32,8 @@ DEFAULT_URL = "https://twtransfer.energytransfer.com"
 DEFAULT_PATH = "/ipost/capacity/operationally-available"
 
 _ASSET = re.compile(r"[A-Za-z0-9]{1,20}")
+_EARLIEST = date(1990, 1, 1)
+"""No nomination cycle is older; Python's calendar ends in the year 1."""
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -53,7 +55,7 @@ class CapacitySettings(Settings):
     energy_transfer_assets: str | None = None
     """Such as `TW,FEP`; separated by commas or blanks."""
     energy_transfer_config: Path | None = None
-    energy_transfer_history_from: date | None = None
+    energy_transfer_history_from: date | None = Field(default=None, ge=_EARLIEST)
     """Gas day with which an asset begins of which nothing has landed yet."""
     energy_transfer_requests_per_second: float = Field(default=4, gt=0)
     """Of all that run at once, tries included."""
@@ -138,11 +140,13 @@ def _checked(where: Path, prefix: str, told: Mapping[str, Any]) -> dict[str, Any
             if key == "url" and isinstance(value, str):
                 found[key] = base_url(value)
             elif (key == "path" and isinstance(value, str) and _PATH.fullmatch(value)) or (
-                key == "history_from" and type(value) is date
+                key == "history_from" and type(value) is date and value >= _EARLIEST
             ):
                 found[key] = value
             else:
-                raise ValueError("there are url, path (such as /ipost/...) and history_from (a date)")
+                raise ValueError(
+                    f"there are url, path (such as /ipost/...) and history_from (a date, from {_EARLIEST} on)"
+                )
         except ValueError as error:
             raise _wrong(f"{where}: {prefix}{key}: {error}") from None
     return found

@@ -257,7 +257,14 @@ def test_the_environment_wins_over_the_file(
 
 @pytest.mark.parametrize(
     "content",
-    ["assets = 3", "[assets.TW]\nuser = 'canary'", "url = 'http://example.org/canary'", "path = '../canary'", "["],
+    [
+        "assets = 3",
+        "[assets.TW]\nuser = 'canary'",
+        "url = 'http://example.org/canary'",
+        "path = '../canary'",
+        "history_from = 0001-01-01",
+        "[",
+    ],
 )
 def test_a_bad_file_is_named_with_its_key_and_not_its_values(
     content: str, station: CapacityStation, landing: SmallLanding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

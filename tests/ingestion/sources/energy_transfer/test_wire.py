@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import socket
+import threading
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+
 import pytest
 
+from ingestion.settings import read
+from ingestion.sources.energy_transfer.fetch import Desk
+from ingestion.sources.energy_transfer.plan import Wanted
+from ingestion.sources.energy_transfer.settings import CapacitySettings
+from ingestion.sources.energy_transfer.timetable import CYCLES
 from simulator import wire_faults as wire
 from tests.ingestion.sources.energy_transfer.conftest import CapacityStation, csv, rows
 from tests.ingestion.sources.small_landing import SmallLanding
@@ -124,3 +135,23 @@ def test_a_site_that_is_silent_is_left_in_peace_and_said_so_once(
     assert landing.codes()[-1] == "SOURCE_GIVEN_UP" and landing.codes().count("SOURCE_GIVEN_UP") == 1
     assert 8 <= len(station.log) <= 9 and len(landing.codes()) == len(station.log) + 1
     assert f"{20 - len(station.log)} postings were not asked for" in landing.problems[-1].message
+
+
+def test_a_run_that_is_stopped_waits_for_no_answer(
+    station: CapacityStation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENERGY_TRANSFER_READ_SECONDS", "600")
+    settings = read(CapacitySettings)
+    (asset,) = settings.assets()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mute = replace(asset, url=f"http://127.0.0.1:{silent.getsockname()[1]}")
+        postings = [Wanted(found, date(2021, 4, 5), CYCLES[0]) for found in (asset, mute, mute)]
+        answers = Desk(settings, tmp_path).ask(postings)
+        assert next(answers)[0] == postings[0]
+        connection, _ = silent.accept()
+        with connection:
+            assert connection.recv(1)  # it has asked, and would wait for ten minutes
+            stopping = threading.Thread(target=answers.close, daemon=True)
+            stopping.start()
+            stopping.join(30)
+            assert not stopping.is_alive()
