@@ -1,5 +1,6 @@
 -- From one reading's end to the next reading. A pause of an hour has its ends in two different hours, so the hours know every
 -- one of them. A node that is silent at the end is told of later than one that returns: its next delivery may be on its way.
+-- Where no list says how often a node reads, no pause is too long.
 
 with
 
@@ -27,7 +28,7 @@ timed_hours as (
 
     select
         hours.*,
-        cast(coalesce(periods.expected_interval_minutes, 0) as integer) as interval_minutes
+        cast(periods.expected_interval_minutes as integer) as interval_minutes
     from hours
     left join periods
         on hours.node_id = periods.node_id
@@ -38,7 +39,7 @@ timed_hours as (
 
 horizon as (
 
-    select max(timed_hours.last_read_at + interval '1' minute * timed_hours.interval_minutes) as ends_at
+    select max(timed_hours.last_read_at + interval '1' minute * coalesce(timed_hours.interval_minutes, 0)) as ends_at
     from timed_hours
 
 ),

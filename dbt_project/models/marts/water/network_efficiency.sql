@@ -1,9 +1,10 @@
 -- Per zone, and for the whole network, what its input meters let in and its output meters let out. A meter counts while a node
 -- list names it as active and installed. Its volume is known when totaliser steps account for the whole window; a meter without
--- totaliser is taken by its mean flow when all its readings came. One unknown meter makes its side, and the share, unknown.
+-- totaliser is taken by its mean flow when all its readings came and are within what it can measure. One unknown meter makes its side, and the share, unknown.
 
 {% set inputs = text_list(var('abbanoa_input_types')) %}
 {% set outputs = text_list(var('abbanoa_output_types')) %}
+{% set flow_range = var('abbanoa_flow_range_lps') %}
 
 with
 
@@ -66,7 +67,9 @@ measured as (
         meter_windows.volume_m3,
         meter_windows.covered_s,
         meter_windows.avg_flow_lps,
-        meter_windows.flow_reading_count >= meter_windows.expected_reading_count as has_all_flow
+        meter_windows.flow_reading_count >= meter_windows.expected_reading_count
+        and meter_windows.min_flow_lps >= {{ flow_range[0] }}
+        and meter_windows.max_flow_lps <= {{ flow_range[1] }} as has_all_flow
     from spans
     inner join periods
         on spans.local_date >= periods.holds_from

@@ -1,9 +1,10 @@
 -- The least hourly mean of what enters a zone between 02:00 and 05:00 local time. All meters of the zone that count as inputs
--- must have delivered all their readings in all hours of the night (two in spring, four in autumn, when the clocks change),
--- else the night is unknown. A night is compared with the median of the known nights of the four weeks before it.
+-- must have delivered all their readings in all hours of the night (two in spring, four in autumn, when the clocks change), and
+-- none outside of what they can measure, else the night is unknown. A night is compared with the median of the known nights of the four weeks before it.
 
 {% set zone = var('abbanoa_timezone') %}
 {% set night = var('abbanoa_night_hours') %}
+{% set flow_range = var('abbanoa_flow_range_lps') %}
 
 with
 
@@ -12,8 +13,9 @@ hours as (
     select
         windows.node_id,
         windows.avg_flow_lps,
-        windows.flow_reading_count,
-        windows.expected_reading_count,
+        windows.flow_reading_count >= windows.expected_reading_count
+        and windows.min_flow_lps >= {{ flow_range[0] }}
+        and windows.max_flow_lps <= {{ flow_range[1] }} as is_complete,
         windows.local_date,
         windows.window_start
     from {{ ref('int_sensor_windows') }} as windows
@@ -66,7 +68,7 @@ input_nights as (
         inputs.local_date,
         inputs.node_id,
         max(inputs.hour_count) as hour_count,
-        count(*) filter (where hours.flow_reading_count >= hours.expected_reading_count) as complete_hour_count
+        count(*) filter (where hours.is_complete) as complete_hour_count
     from inputs
     left join hours
         on inputs.node_id = hours.node_id

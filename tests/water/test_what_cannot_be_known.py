@@ -1,0 +1,63 @@
+"""Readings that a sensor cannot have made, and nodes of which no list says how often they read."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import TestWarehouse, duckdb_warehouse
+from tests.water.raw_water import Load, Row, create_raw, dbt, land, node, reading
+
+
+def night(node_id: str, day: str, spike: str) -> list[Row]:
+    """Half-hours from 02:00 to 05:00 local time in winter; the reading of 03:30 is `spike`."""
+    times = ("01:00", "01:30", "02:00", "02:30", "03:00", "03:30")
+    return [
+        reading(node_id, f"{day} {time}:00 UTC", flow_rate=spike if time == "02:30" else "4") for time in times
+    ]  # fmt: skip
+
+
+LOAD = Load(
+    sensor_nodes={"nodes_20210301.csv": [node("in1", "input", "A", 30), node("out1", "output", "A", 30)]},
+    sensor_readings={
+        "in1.csv": [*night("in1", "2021-03-10", "4"), *night("in1", "2021-03-11", "-999")],
+        "out1.csv": [*night("out1", "2021-03-10", "2000"), *night("out1", "2021-03-11", "4")],
+        "hourly.csv": [reading("nobody", f"2021-03-10 0{hour}:00:00 UTC", flow_rate="1") for hour in range(1, 5)],
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> TestWarehouse:
+    folder: Path = tmp_path_factory.mktemp("built")
+    warehouse = duckdb_warehouse(folder)
+    create_raw(warehouse)
+    land(warehouse, 1, LOAD)
+    dbt(warehouse, folder, "run")
+    return warehouse
+
+
+def test_a_flow_that_no_sensor_can_measure_is_no_minimum_of_a_night(built: TestWarehouse) -> None:
+    assert built.query(
+        "select cast(local_date as varchar), minimum_flow_lps, unknown_reason from marts.night_flow order by local_date"
+    ) == [("2021-03-10", Decimal(4), None), ("2021-03-11", None, "incomplete_input")]
+
+
+def test_a_flow_that_no_sensor_can_measure_is_no_volume_of_a_zone(built: TestWarehouse) -> None:
+    # 4 L/s for an hour are 14.4 m3; in 02:00 UTC of the first day the output, of the second the input is not known.
+    assert built.query(
+        "select cast(window_start as varchar), input_m3, output_m3, unknown_reason, unknown_meters "
+        "from marts.network_efficiency where scope = 'zone' and time_window = '1hour' "
+        "and extract(hour from window_start) in (2, 3) order by window_start"
+    ) == [
+        ("2021-03-10 02:00:00", Decimal("14.4"), None, "incomplete_meter", "out1"),
+        ("2021-03-10 03:00:00", Decimal("14.4"), Decimal("14.4"), None, None),
+        ("2021-03-11 02:00:00", None, Decimal("14.4"), "incomplete_meter", "in1"),
+        ("2021-03-11 03:00:00", Decimal("14.4"), Decimal("14.4"), None, None),
+    ]
+
+
+def test_a_node_of_unknown_interval_has_no_gap_after_each_of_its_readings(built: TestWarehouse) -> None:
+    assert built.query("select starts_at from marts.anomalies where anomaly_type = 'gap' and node_id = 'nobody'") == []
