@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from ingestion.sources.energy_transfer.fetch import SEARCH_TYPE, Answered, Desk,
 from ingestion.sources.energy_transfer.plan import Wanted, landed, wanted
 from ingestion.sources.energy_transfer.posting import OURS, Posting
 from ingestion.sources.energy_transfer.settings import CapacitySettings
-from ingestion.sources.energy_transfer.timetable import gas_day_bounds
+from ingestion.sources.energy_transfer.timetable import CYCLES, gas_day_bounds
 
 log = logging.getLogger(__name__)
 
@@ -92,11 +93,20 @@ def _landable(
         yield _batch(waiting, folder / "postings-0.parquet")
     if absent:
         log.info("not posted yet: %d (%s)", len(absent), _listed(absent))
+    for name in _never_posted(asked, absent, known):
+        log.warning("%s: none of its postings that are due has a row; check its name in ENERGY_TRANSFER_ASSETS", name)
     if withdrawn := [one for one in absent if one.label in known]:
         log.warning("landed before and empty now: %d (%s); raw keeps them", len(withdrawn), _listed(withdrawn))
     if left:
         message = f"the host went silent; {len(left)} postings were not asked for: {_listed(left)}. Run again later"
         yield Problem("SOURCE_GIVEN_UP", message, CAPACITY.name, left[0].asset.url)
+
+
+def _never_posted(asked: Sequence[Wanted], absent: Sequence[Wanted], known: Mapping[str, str]) -> list[str]:
+    """Assets of which a whole gas day and more is due, and which never said anything: names that the site ignores."""
+    due, empty = (Counter(one.asset.name for one in postings) for postings in (asked, absent))
+    heard = {label.partition("_")[0] for label in known}
+    return [name for name, count in empty.items() if count == due[name] > len(CYCLES) and name not in heard]
 
 
 def _item(run: Run, one: Wanted, found: Posting) -> Item:

@@ -108,6 +108,20 @@ def test_a_header_alone_is_a_cycle_that_is_not_posted_yet(
     assert "landed before and empty now: 1 " in caplog.text
 
 
+def test_an_asset_that_the_site_does_not_know_is_told_of(
+    station: CapacityStation, landing: SmallLanding, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The site answers with a header alone, as for a cycle that is not posted yet."""
+    monkeypatch.setenv("ENERGY_TRANSFER_ASSETS", "TW,TV")
+    station.posted = {("TV", day, cycle): csv([]) for day, cycle in DUE}
+    assert landing.land() == 3 * len(DUE)
+    assert [record.message[:3] for record in caplog.records if record.levelname == "WARNING"] == ["TV:"]
+    station.posted[("TV", *DUE[0])] = csv(rows(1))
+    caplog.clear()
+    assert landing.land() == 3
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == []
+
+
 def test_the_same_bytes_for_two_cycles_land_for_both(station: CapacityStation, landing: SmallLanding) -> None:
     for cycle in ("0", "1"):
         station.posted[("TW", "2021-04-06", cycle)] = csv(rows(0))
