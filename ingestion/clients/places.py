@@ -223,10 +223,17 @@ class Known:
 def _pour(read: Callable[[int], bytes], target: Path) -> tuple[str, int]:
     """Writes the pieces into the file; its SHA-256 and size."""
     digest, size = hashlib.sha256(), 0
-    with target.open("wb") as out:
+    # Unbuffered: closing a buffer on a full disk would raise in place of what is said here.
+    with target.open("wb", buffering=0) as out:
         while piece := read(_PIECE):
             digest.update(piece)
-            size += out.write(piece)
+            size += len(piece)
+            left = memoryview(piece)
+            try:
+                while left:
+                    left = left[out.write(left) :]
+            except OSError as error:
+                raise BadContent("DISK_WRITE", f"cannot write {target}: {error.strerror}") from None
     return digest.hexdigest(), size
 
 
