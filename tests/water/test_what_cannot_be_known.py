@@ -19,11 +19,19 @@ def night(node_id: str, day: str, spike: str) -> list[Row]:
     ]  # fmt: skip
 
 
+STAYING = [node(name, kind, "A", 30) for name, kind in (("in1", "input"), ("out1", "output"), ("quiet", "monitoring"))]
 LOAD = Load(
-    sensor_nodes={"nodes_20210301.csv": [node("in1", "input", "A", 30), node("out1", "output", "A", 30)]},
+    sensor_nodes={
+        "nodes_20210301.csv": [*STAYING, node("gone", "monitoring", "A", 30), node("moved", "monitoring", "A", 30)],
+        "nodes_20210304.csv": STAYING,
+    },
     sensor_readings={
         "in1.csv": [*night("in1", "2021-03-10", "4"), *night("in1", "2021-03-11", "-999")],
         "out1.csv": [*night("out1", "2021-03-10", "2000"), *night("out1", "2021-03-11", "4")],
+        **{
+            f"{name}.csv": [reading(name, f"2021-03-{day} 11:30:00 UTC", flow_rate="1")]
+            for name, day in (("quiet", "01"), ("gone", "01"), ("moved", "03"))
+        },
         "hourly.csv": [reading("nobody", f"2021-03-10 0{hour}:00:00 UTC", flow_rate="1") for hour in range(1, 5)],
     },
 )
@@ -61,3 +69,14 @@ def test_a_flow_that_no_sensor_can_measure_is_no_volume_of_a_zone(built: TestWar
 
 def test_a_node_of_unknown_interval_has_no_gap_after_each_of_its_readings(built: TestWarehouse) -> None:
     assert built.query("select starts_at from marts.anomalies where anomaly_type = 'gap' and node_id = 'nobody'") == []
+
+
+def test_a_node_that_left_the_lists_owes_no_reading_from_that_day_on(built: TestWarehouse) -> None:
+    """Two days of silence are a gap. The last reading of all ends on 11 March at 04:00; 4 March begins at 23:00 UTC."""
+    assert built.query(
+        "select node_id, cast(starts_at as varchar), cast(ends_at as varchar) from marts.anomalies "
+        "where anomaly_type = 'gap' and node_id in ('quiet', 'gone', 'moved') order by node_id"
+    ) == [
+        ("gone", "2021-03-01 12:00:00", "2021-03-03 23:00:00"),
+        ("quiet", "2021-03-01 12:00:00", "2021-03-11 04:00:00"),
+    ]

@@ -1,6 +1,8 @@
 -- From one reading's end to the next reading. A pause of an hour has its ends in two different hours, so the hours know every
 -- one of them. A node that is silent at the end is told of later than one that returns: its next delivery may be on its way.
--- Where no list says how often a node reads, no pause is too long.
+-- Where no list says how often a node reads, no pause is too long; a node that left the lists owes nothing from that day on.
+
+{% set zone = var('abbanoa_timezone') %}
 
 with
 
@@ -58,6 +60,17 @@ pauses as (
 
 ),
 
+departures as (
+
+    select
+        periods.node_id,
+        {{ local_to_utc("cast(periods.holds_from as timestamp)", zone) }} as left_at
+    from periods
+    where not periods.is_listed
+        and periods.holds_until = cast('9999-12-31' as date)
+
+),
+
 closed_pauses as (
 
     select
@@ -66,9 +79,11 @@ closed_pauses as (
         pauses.interval_minutes,
         pauses.ends_at is null as is_open,
         pauses.starts_at,
-        coalesce(pauses.ends_at, horizon.ends_at) as ends_at
+        -- least() passes over nulls.
+        coalesce(pauses.ends_at, least(horizon.ends_at, departures.left_at)) as ends_at
     from pauses
     cross join horizon
+    left join departures on pauses.node_id = departures.node_id
 
 )
 
