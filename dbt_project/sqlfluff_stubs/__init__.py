@@ -16,6 +16,7 @@ MACROS = Path(__file__).resolve().parents[1] / "macros"
 TEXTS: dict[str, Any] = {
     "typed": "select given.* from given",
     "completed_loads": "select given.load_id from given",
+    "load_times": "select given.load_id, given.landed_at from given",
     "load_watermark": "'0'",
     "reference_date": "current_date",
     "known_at": "current_timestamp",

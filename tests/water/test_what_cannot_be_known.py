@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import TestWarehouse, duckdb_warehouse
-from tests.water.raw_water import Load, Row, create_raw, dbt, land, node, reading
+from tests.water.raw_water import Load, Row, create_raw, dbt, export, land, node, reading
 
 
 def night(node_id: str, day: str, spike: str) -> list[Row]:
@@ -32,7 +32,11 @@ LOAD = Load(
             f"{name}.csv": [reading(name, f"2021-03-{day} 11:30:00 UTC", flow_rate="1")]
             for name, day in (("quiet", "01"), ("gone", "01"), ("moved", "03"))
         },
+        "clock.csv": [reading("in1", "2999-01-01 00:00:00 UTC", flow_rate="4")],
         "hourly.csv": [reading("nobody", f"2021-03-10 0{hour}:00:00 UTC", flow_rate="1") for hour in range(1, 5)],
+    },
+    sensor_logs={
+        "logger.csv": export([("TOT_T", "M3")], [("01/01/2999", "00:00:00", "1,5")], node_id="quiet"),
     },
 )
 
@@ -80,3 +84,17 @@ def test_a_node_that_left_the_lists_owes_no_reading_from_that_day_on(built: Test
         ("gone", "2021-03-01 12:00:00", "2021-03-03 23:00:00"),
         ("quiet", "2021-03-01 12:00:00", "2021-03-11 04:00:00"),
     ]
+
+
+def test_a_stamp_far_beyond_its_landing_is_refused_and_stretches_nothing(built: TestWarehouse) -> None:
+    assert built.query(
+        "select node_id, rejected_reason from intermediate.int_sensor_reading_versions "
+        "where rejected_reason is not null order by node_id"
+    ) == [("in1", "in_the_future"), ("quiet", "in_the_future")]
+    assert built.query("select cast(max(local_date) as varchar) from marts.data_quality_daily") == [("2021-03-11",)]
+    hops = built.query(
+        "select hop, rejected, amount_in - kept - superseded - rejected - unmapped "
+        "from intermediate.conservation_abbanoa"
+    )
+    assert [hop for hop in hops if hop[2] != 0] == []
+    assert sum(rejected for _, rejected, _ in hops) >= 2

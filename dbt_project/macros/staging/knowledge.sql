@@ -51,6 +51,16 @@
 {%- endmacro %}
 
 
+{% macro load_times() -%}
+    select
+        load_id,
+        timezone('UTC', max(inserted_at)) as landed_at
+    from {{ source('landing', '_dlt_loads') }}
+    where status = 0
+    group by load_id
+{%- endmacro %}
+
+
 {% macro load_watermark(relation, column) %}
     {% if not execute or not is_incremental() %}{{ return(none) }}{% endif %}
     {% set latest = run_query('select max(' ~ column ~ ') from ' ~ relation).rows[0][0] %}

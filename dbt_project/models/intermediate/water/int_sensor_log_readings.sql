@@ -122,6 +122,12 @@ located as (
         end as read_at
     from pivoted
 
+),
+
+loads as (
+
+    {{ load_times() }}
+
 )
 
 select
@@ -129,6 +135,7 @@ select
     case
         when located.read_at_local is null then 'no_instant'
         when located.read_at is null then 'skipped_hour'
+        when located.read_at > loads.landed_at + interval '1' day then 'in_the_future'
         when located.value_count = 0 then 'no_measure'
     end as rejected_reason,
     cast(located.flow_lps as numeric(18, 6)) as flow_lps,
@@ -146,3 +153,4 @@ select
     located._changed_load_id,
     located._parse_failures
 from located
+left join loads on located._dlt_load_id = loads.load_id

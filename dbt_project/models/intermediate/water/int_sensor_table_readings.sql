@@ -9,7 +9,8 @@
 }}
 
 -- Every delivered row of the sensor table, parsed once and never touched again. Which of several versions of one instant stands
--- is written in int_sensor_reading_supersessions.
+-- is written in int_sensor_reading_supersessions. A stamp beyond the day after its landing is a broken clock: taken for true, it
+-- would make every other node silent until then.
 
 {% set watermark = load_watermark(this, '_dlt_load_id') or "''" %}
 
@@ -29,6 +30,12 @@ first_of_repeated as (
     select * from {{ ref('int_sensor_repeated_hours') }}
     where occurrence = 1
 
+),
+
+loads as (
+
+    {{ load_times() }}
+
 )
 
 select
@@ -36,6 +43,7 @@ select
     case
         when readings.node_id is null then 'no_node'
         when readings.read_at is null then 'no_instant'
+        when readings.read_at > loads.landed_at + interval '1' day then 'in_the_future'
         when coalesce(
             readings.flow_lps, readings.pressure_bar, readings.pressure_2_bar, readings.temperature_celsius,
             readings.totaliser_m3
@@ -62,3 +70,4 @@ left join first_of_repeated
     on readings._source_row = first_of_repeated._source_row
     and readings._source_file = first_of_repeated._source_file
     and readings._dlt_load_id = first_of_repeated._dlt_load_id
+left join loads on readings._dlt_load_id = loads.load_id
