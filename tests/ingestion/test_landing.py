@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -301,3 +302,11 @@ def test_a_logical_instant_that_says_nothing_definite_is_a_usage_error(house: Ho
     assert done.returncode == 2 and instant in done.stderr
     done = house.run("land", "fake", METERHOUSE_LOGICAL_AT=instant)
     assert done.returncode == 2 and "METERHOUSE_LOGICAL_AT" in done.stderr
+
+
+def test_landing_leaves_airflow_alone_where_it_is_installed(duckdb_house: House, tmp_path: Path) -> None:
+    """Importing it makes its folder, and costs more than landing a small file."""
+    duckdb_house.deliver("a", THREE)
+    done = duckdb_house.run("land", "fake", AIRFLOW_HOME=str(tmp_path / "airflow"))
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "airflow").exists()
