@@ -10,6 +10,7 @@ import logging
 import signal
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,10 +40,11 @@ def land(
     param: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="a source's own parameter")] = None,
     logical_at: Instant = None,
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="how long to wait for another run")] = 0,
+    outcome: Annotated[Path | None, typer.Option(metavar="FILE", help="also write how it went, as JSON")] = None,
 ) -> None:
     """Land what is new in a source (or in all of them) into raw."""
     from ingestion.landing import land as land_sources
-    from ingestion.report import Report
+    from ingestion.report import Report, write_outcomes
     from ingestion.run import Options
 
     report = Report()
@@ -67,7 +69,9 @@ def land(
     with report:
         outcomes = land_sources(chosen, options, report)
     report.summary(outcomes)
-    if any(outcome.problems for outcome in outcomes):
+    if outcome:
+        write_outcomes(outcome, outcomes)
+    if any(one.problems for one in outcomes):
         raise typer.Exit(EXIT_FAILED)
 
 

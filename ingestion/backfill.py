@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -90,9 +91,10 @@ def command(
     batch_days: Annotated[int, typer.Option(min=1, metavar="N", help="days that are landed at once")] = DAYS,
     param: Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="a source's own parameter")] = None,
     wait: Annotated[float, typer.Option(min=0, metavar="SECONDS", help="how long to wait for another run")] = 0,
+    outcome: Annotated[Path | None, typer.Option(metavar="FILE", help="also write how it went, as JSON")] = None,
 ) -> None:
     """Land a stretch of the past in batches; stopped, it goes on where it stopped when asked for again."""
-    from ingestion.report import Report
+    from ingestion.report import Report, write_outcomes
     from ingestion.run import Options
 
     chosen = registry.find(source)
@@ -107,5 +109,7 @@ def command(
             outcomes.extend(backfill(chosen, options, batch_days, report))
     finally:
         report.summary(outcomes)
-    if any(outcome.problems for outcome in outcomes):
+        if outcome:
+            write_outcomes(outcome, outcomes)
+    if any(one.problems for one in outcomes):
         raise typer.Exit(EXIT_FAILED)

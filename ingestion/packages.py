@@ -62,7 +62,7 @@ def configure_dlt(home: Path) -> None:
             "DLT_DATA_DIR": str(home),
             "DLT_LOCAL_DIR": str(home),
             "RUNTIME__DLTHUB_TELEMETRY": "false",
-            # Wherever Airflow is installed, dlt would import it to look for secrets (CPU seconds, a folder in the home).
+            # Wherever Airflow is installed, dlt would import it to look for secrets: CPU seconds, a folder in the home.
             "PROVIDERS__ENABLE_AIRFLOW_SECRETS": "false",
             "RESTORE_FROM_DESTINATION": "false",
             "ENABLE_RUNTIME_TRACE": "false",

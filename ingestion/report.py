@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE
@@ -106,6 +108,12 @@ class Report:
                 self.console.print(f"... and {more} more problems of {outcome.source}, in raw.landing_problems")
         if outcomes and all(o.status == "unchanged" for o in outcomes):
             self.console.print("Nothing new: everything that is delivered has been landed before.")
+
+
+def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+    """For whoever started the landing: a JSON list, an object per outcome with its status and its problems."""
+    said = [{**asdict(outcome), "status": outcome.status} for outcome in outcomes]
+    path.write_text(json.dumps(said, ensure_ascii=False), encoding="utf-8")
 
 
 def _coloured(status: str) -> str:

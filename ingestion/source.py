@@ -15,6 +15,12 @@ from typing import Literal, Protocol
 
 Cadence = Literal["monthly", "daily", "half-hourly", "nomination cycles"]
 ReadKind = Literal["file", "full", "incremental", "id listing"]
+SCHEDULES: dict[Cadence, tuple[str, ...]] = {
+    "monthly": ("15 6 2 * *",),
+    "daily": ("15 5 * * *",),
+    "half-hourly": ("*/30 * * * *",),
+}
+"""When a source of that cadence is landed, as cron lines; what has nothing here says it in its declaration."""
 
 
 @dataclass(frozen=True)
@@ -227,6 +233,15 @@ class Source:
     quirks: tuple[str, ...] = field(default=())
     params: tuple[Param, ...] = ()
     """Every word that `--param` may give it; others are refused, so that a typo changes nothing in silence."""
+    schedule: tuple[str, ...] = ()
+    """Cron lines, where those of the cadence do not fit the publisher's timetable."""
+    timezone: str = "UTC"
+    """The publisher's wall clock, by which the cron lines are meant, over clock changes too."""
+
+    @property
+    def crons(self) -> tuple[str, ...]:
+        """When to land it, in `timezone`. Whoever schedules may ask for other times; landing itself knows no clock."""
+        return self.schedule or SCHEDULES[self.cadence]
 
     def table(self, name: str) -> Table:
         """The declared table of that name; KeyError names both when there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import json
 import os
 import stat
 from pathlib import Path
@@ -127,6 +128,16 @@ def test_a_failed_file_makes_the_exit_code_one_and_the_rest_lands(duckdb_house: 
     assert run.returncode == 1
     assert "DATA_EMPTY" in run.stdout and "empty.json" in run.stdout
     assert duckdb_house.rows() == [("m1", "t", "1")]
+
+
+def test_whoever_started_it_can_read_how_it_went(duckdb_house: House, tmp_path: Path) -> None:
+    duckdb_house.deliver("a", [("m1", "t", "1")])
+    duckdb_house.deliver_bytes("empty", b"")
+    told = tmp_path / "outcome.json"
+    assert duckdb_house.run("land", "fake", "--outcome", str(told)).returncode == 1
+    (outcome,) = json.loads(told.read_text())
+    assert (outcome["source"], outcome["status"], outcome["rows"], outcome["files"]) == ("fake", "partial", 1, 1)
+    assert [problem["code"] for problem in outcome["problems"]] == ["DATA_EMPTY"]
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ SOURCE = Source(
     licence="the utility's own data; nothing is published by this source",
     settings=("ABBANOA_READINGS", "ABBANOA_NODES", "ABBANOA_BIGQUERY_TABLE"),
     read=_read,
+    timezone="Europe/Rome",
     params=(
         Param("accept_shrink", "take a node list that lost most of its nodes", is_switch=True),
         Param("full", "look into what seems unchanged too", is_switch=True),

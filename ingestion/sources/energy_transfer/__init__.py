@@ -33,6 +33,9 @@ SOURCE = Source(
     licence="postings required by 18 CFR 284.13; the site's terms of use apply",
     settings=("ENERGY_TRANSFER_ASSETS", "ENERGY_TRANSFER_CONFIG", "ENERGY_TRANSFER_URL"),
     read=_read,
+    # Ten minutes after each cycle of the NAESB timetable is due (timetable.py).
+    schedule=("10 9,13,17,21,22 * * *", "40 17 * * *"),
+    timezone="America/Chicago",
     params=(
         Param("asset", "short names, such as TW,FEP"),
         Param("cycle", "ids or names, such as 1,Final"),

@@ -40,10 +40,11 @@ SOURCE = Source(
         ),
         Table(name="meterpoints", columns=("region", "meterpoint_id"), key=("meterpoint_id",)),
     ),
-    cadence="half-hourly",
+    cadence="daily",
     licence="the utility's own data; nothing is published by this source",
     settings=("SMART_METERS_READINGS", "SMART_METERS_DATABASE"),
     read=_read,
+    timezone="Europe/London",
     params=(
         Param("accept_shrink", "take a table that came empty", is_switch=True),
         Param("full", "look into what seems unchanged too", is_switch=True),

@@ -42,6 +42,7 @@ SOURCE = Source(
     licence="Open Government Licence with attribution; the metadata's own words are logged at every landing",
     settings=("SOCRATA_DOMAIN", "SOCRATA_DATASET_ID"),
     read=_read,
+    timezone="America/Winnipeg",
     params=(
         Param("accept_shrink", "take a set that lost a tenth of its rows", is_switch=True),
         Param("full", "read everything, not only what changed", is_switch=True),

@@ -7,7 +7,9 @@ from itertools import pairwise
 
 import pytest
 
+from ingestion.sources.energy_transfer import SOURCE
 from ingestion.sources.energy_transfer.timetable import (
+    CENTRAL,
     CYCLES,
     cycle_of,
     due,
@@ -89,3 +91,14 @@ def test_a_cycle_is_known_by_id_and_by_name(text: str) -> None:
 @pytest.mark.parametrize("text", ["2", "6", "8", "", "Best Available"])
 def test_what_is_no_cycle_is_none(text: str) -> None:
     assert cycle_of(text) is None
+
+
+def test_the_source_is_landed_ten_minutes_after_each_cycle_is_due() -> None:
+    polled = set()
+    for line in SOURCE.crons:
+        minute, hours, *rest = line.split()
+        assert rest == ["*", "*", "*"]
+        polled |= {(int(hour), int(minute)) for hour in hours.split(",")}
+    due_and_ten = [datetime.combine(date(2021, 1, 15), cycle.at) + timedelta(minutes=10) for cycle in CYCLES]
+    assert polled == {(at.hour, at.minute) for at in due_and_ten}
+    assert SOURCE.timezone == CENTRAL.key
