@@ -77,12 +77,13 @@ def freshness(
     now: Annotated[
         datetime | None, typer.Option(parser=lambda text: _instant(text), metavar="ISO-8601", help="default: now")
     ] = None,
+    outcome: Annotated[Path | None, typer.Option(metavar="FILE", help="also write the verdicts, as JSON")] = None,
 ) -> None:
     """Says which tables have not landed for too long; exit code 1 when one is stale or never came."""
     from publishing.freshness import check
 
     try:
-        is_fresh = check(source or [], now, console)
+        is_fresh = check(source or [], now, console, outcome)
     except LandingError as error:
         raise fail(error) from None
     if not is_fresh:

@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -52,8 +53,8 @@ class Measured:
         return "late" if self.late_after is not None and age > self.late_after else "fresh"
 
 
-def check(sources: Sequence[str], now: datetime | None, console: Console) -> bool:
-    """Prints one line per table; whether none is stale or missing.
+def check(sources: Sequence[str], now: datetime | None, console: Console, outcome: Path | None = None) -> bool:
+    """Prints one line per table; whether none is stale or missing. `outcome` gets the same as a JSON list.
 
     Raises BusyError when another process holds the warehouse, WarehouseError with dbt's words when it cannot be asked,
     ConfigurationError for a source that has no thresholds.
@@ -69,14 +70,18 @@ def check(sources: Sequence[str], now: datetime | None, console: Console) -> boo
     for _ in range(3):
         table.add_column(no_wrap=True)
     table.add_column()
-    verdicts = []
+    verdicts, said = [], []
     for one in found:
         at = now or one.checked_at
         verdict = one.verdict(at, used)
         verdicts.append(verdict)
         style = STYLES.get(verdict, "red")
-        table.add_row(one.source, one.table, f"[{style}]{verdict}[/{style}]", _sentence(one, at, verdict))
+        sentence = _sentence(one, at, verdict)
+        table.add_row(one.source, one.table, f"[{style}]{verdict}[/{style}]", sentence)
+        said.append({"source": one.source, "table": one.table, "verdict": verdict, "sentence": sentence})
     console.print(table, highlight=False)
+    if outcome:
+        outcome.write_text(json.dumps(said), encoding="utf-8")
     return not any(verdict in FAILING for verdict in verdicts)
 
 

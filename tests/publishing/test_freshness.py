@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -92,7 +93,12 @@ def test_a_scheduler_is_told_and_the_ledger_remembers(landed: TestWarehouse, tmp
     )
     landed.query("update raw.landed_files set source = 'smart_meters' where source = 'another'")
     # Late is shown and fails nothing.
-    assert freshness(landed, tmp_path, "smart_meters", "--now", "2026-01-03T01:00:01Z")[0] == 0
+    told = tmp_path / "outcome.json"
+    late = ("smart_meters", "--now", "2026-01-03T01:00:01Z", "--outcome", str(told))
+    assert freshness(landed, tmp_path, *late)[0] == 0
+    assert {one["table"]: one["verdict"] for one in json.loads(told.read_text())} == {
+        "agreements": "fresh", "meter_readings": "late", "meterpoints": "fresh", "products": "fresh",
+    }  # fmt: skip
     assert freshness(landed, tmp_path, "smart_meters", "--now", "2026-01-05T01:00:01Z")[0] == 1
 
 
