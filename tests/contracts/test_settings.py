@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import alerting.settings  # noqa: F401 (its class is found among the subclasses)
 import ingestion
 from ingestion import registry
 from ingestion.settings import Settings
@@ -32,7 +33,8 @@ def test_the_template_lists_every_setting_once_and_nothing_else() -> None:
             importlib.import_module(module.name)
     read = {field.upper() for kind in classes(Settings) for field in kind.model_fields}
     pointing = {name for source in registry.sources() for name in source.settings}
-    assert sorted(listed()) == sorted(read | pointing)
+    times = {f"{name.upper()}_SCHEDULE" for name in registry.names()}
+    assert sorted(listed()) == sorted(read | pointing | times)
 
 
 def test_the_template_holds_no_values() -> None:
