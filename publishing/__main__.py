@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 
 from ingestion.errors import LandingError
-from publishing.publish import publish
+from publishing.publish import has_whole_build, publish
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 # Away from a terminal nobody gains from lines cut at 80 characters.
@@ -28,16 +28,34 @@ def fail(error: LandingError) -> typer.Exit:
 
 
 @app.callback(invoke_without_command=True)
-def main(context: typer.Context) -> None:
+def main(
+    context: typer.Context,
+    force: Annotated[bool, typer.Option("--force", help="Publish again what is published already.")] = False,
+) -> None:
     if context.invoked_subcommand is None:
-        _publish()
+        _publish(force)
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def build(context: typer.Context) -> None:
+def build(
+    context: typer.Context,
+    if_missing: Annotated[
+        bool,
+        typer.Option("--if-missing", help="Only where no whole build has ever passed; further arguments are refused."),
+    ] = False,
+) -> None:
     """`dbt build` with progress, then publish if it passed. Further arguments go to dbt."""
     from publishing.dbt import build as dbt_build
 
+    if if_missing:
+        if context.args:
+            raise typer.BadParameter(f"--if-missing builds everything and takes no {context.args[0]!r}")
+        try:
+            if has_whole_build():
+                console.print("The whole project has been built before: nothing to do.", highlight=False)
+                return
+        except LandingError as error:
+            raise fail(error) from None
     console.print("Building and testing with dbt", style="bold")
     code = dbt_build(context.args, console)
     if code:
@@ -114,11 +132,14 @@ def _instant(text: str) -> datetime:
     return instant
 
 
-def _publish() -> None:
+def _publish(is_forced: bool = False) -> None:
     try:
-        publication = publish()
+        publication = publish(is_forced)
     except LandingError as error:
         raise fail(error) from None
+    if publication is None:
+        console.print("Nothing new to publish: readers have the newest build that passed.", highlight=False)
+        return
     tables = [name for name in publication.tables if name.startswith("marts.")]
     console.print(
         f"Published {len(tables)} marts and {len(publication.tables) - len(tables)} ledgers to {publication.where}",

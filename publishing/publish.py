@@ -34,7 +34,7 @@ from ingestion.warehouse import (
     open_warehouse,
     quoted,
 )
-from publishing.builds import QUERY, BuildRun, NotPublished, PassedBuild, passed_build
+from publishing.builds import BuildRun, NotPublished, PassedBuild, passed_build, query
 
 PUBLISHED = "published"
 # Below PostgreSQL's deadlock_timeout (1 s): where a reader and the swap wait for each other, the swap steps back.
@@ -56,11 +56,23 @@ class Publication:
     tables: dict[str, int]
 
 
-def publish() -> Publication:
-    """Publishes the configured warehouse.
+def has_whole_build() -> bool:
+    """Whether any run has built and tested the whole project of the configured warehouse, and passed."""
+    settings = read(WarehouseSettings)
+    if not exists(settings):
+        return False
+    warehouse = open_warehouse(settings)
+    try:
+        return any(run.is_whole and run.objection() is None for run in _runs(warehouse))
+    finally:
+        warehouse.close()
 
-    Raises NotPublished when the last build has not passed, BusyError when a writer, another publication or a long
-    reader is in the way. Readers then keep the copy they have.
+
+def publish(is_forced: bool = False) -> Publication | None:
+    """Publishes the configured warehouse; None when the newest build that passed is published already.
+
+    A copy costs what the marts cost; `is_forced` makes it anyway. Raises NotPublished when the last build has not
+    passed, BusyError when a writer, another publication or a long reader is in the way. Readers then keep the last one.
     """
     settings = read(WarehouseSettings)
     if not exists(settings):
@@ -68,9 +80,9 @@ def publish() -> Publication:
     warehouse = open_warehouse(settings)
     try:
         if isinstance(warehouse, DuckDBWarehouse):
-            return _publish_file(warehouse)
+            return _publish_file(warehouse, is_forced)
         assert isinstance(warehouse, PostgresWarehouse)
-        return _publish_schema(warehouse)
+        return _publish_schema(warehouse, is_forced)
     finally:
         warehouse.close()
 
@@ -81,24 +93,30 @@ def published_path(warehouse_path: Path) -> Path:
 
 
 def _judged(warehouse: Warehouse) -> PassedBuild:
-    try:
-        rows = warehouse.rows(QUERY)
-    except Exception as error:
-        if warehouse.undefined(error):
-            rows = []
-        else:
-            raise
-    return passed_build([BuildRun(*row) for row in rows])
+    return passed_build(_runs(warehouse))
+
+
+def _runs(warehouse: Warehouse) -> list[BuildRun]:
+    columns = {
+        str(name)
+        for (name,) in warehouse.rows(
+            "select column_name from information_schema.columns "
+            "where table_schema = 'ledger' and table_name = 'build_runs'"
+        )
+    }
+    return [BuildRun(*row) for row in warehouse.rows(query("nodes" in columns))] if columns else []
 
 
 # DuckDB -------------------------------------------------------------------------------------------------------------
 
 
-def _publish_file(warehouse: DuckDBWarehouse) -> Publication:
+def _publish_file(warehouse: DuckDBWarehouse, is_forced: bool) -> Publication | None:
     target = published_path(warehouse.path)
     following = target.with_name(target.name + ".next")
     with _only_publisher(target):
         build = _judged(warehouse)
+        if not is_forced and target.exists() and _is_shown(warehouse, build, target):
+            return None
         for leftover in (following, following.with_name(following.name + ".wal")):
             leftover.unlink(missing_ok=True)
         connection = warehouse.connection
@@ -124,6 +142,15 @@ def _publish_file(warehouse: DuckDBWarehouse) -> Publication:
         following.replace(target)
         _flush(target.parent)
     return Publication(str(target), published_at, build.built_at, tables)
+
+
+def _is_shown(warehouse: DuckDBWarehouse, build: PassedBuild, target: Path) -> bool:
+    connection = warehouse.connection
+    connection.execute(f"attach {literal(str(target))} as shown (read_only)")
+    try:
+        return build.invocation_id in {row[0] for row in warehouse.rows("select invocation_id from shown.publication")}
+    finally:
+        connection.execute("detach shown")
 
 
 def _comments(connection: Any, schema: str, name: str, copy: str) -> Iterator[str]:
@@ -163,7 +190,7 @@ def _flush(path: Path) -> None:
 # PostgreSQL ---------------------------------------------------------------------------------------------------------
 
 
-def _publish_schema(warehouse: PostgresWarehouse) -> Publication:
+def _publish_schema(warehouse: PostgresWarehouse, is_forced: bool) -> Publication | None:
     import psycopg2.errors
 
     try:
@@ -171,6 +198,12 @@ def _publish_schema(warehouse: PostgresWarehouse) -> Publication:
         warehouse.rows(f"set local lock_timeout = {LOCK_MILLISECONDS}")
         _hold_off_builds(warehouse)
         build = _judged(warehouse)
+        shown = "select 1 where to_regclass('published.publication') is not null"
+        if not is_forced and warehouse.rows(shown):
+            last = {invocation for (invocation,) in warehouse.rows("select invocation_id from published.publication")}
+            if build.invocation_id in last:
+                warehouse.rows("rollback")
+                return None
         # A sequential scan may otherwise begin in the middle, next to another one, and the copy's order would differ.
         warehouse.rows("set local synchronize_seqscans = off")
         warehouse.rows("create schema published_next")

@@ -12,9 +12,11 @@
         {% for name, value in (invocation_args_dict.get('vars') or {}).items() %}{% do given.update({name: value | string}) %}{% endfor %}
         {% do run_query("create schema if not exists ledger") %}
         {% do run_query("create table if not exists ledger.build_runs (" ~ build_runs_columns() ~ ")") %}
+        {# A table of before. #}
+        {% do run_query("alter table ledger.build_runs add column if not exists nodes text") %}
         {% set start %}
             insert into ledger.build_runs
-                (invocation_id, command, vars, is_whole, is_tested, relations, started_at)
+                (invocation_id, command, vars, is_whole, is_tested, relations, nodes, started_at)
             values (
                 {{ build_text(invocation_id) }},
                 {{ build_text(flags.WHICH) }},
@@ -22,6 +24,7 @@
                 {{ scope.is_whole }},
                 {{ scope.is_tested }},
                 {{ build_text(tojson(scope.relations)) }},
+                {{ build_text(tojson(scope.nodes)) }},
                 {{ build_text(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
             )
         {% endset %}
@@ -42,7 +45,8 @@
     relations text not null,
     started_at timestamp not null,
     finished_at timestamp,
-    failures integer
+    failures integer,
+    nodes text
 {% endmacro %}
 
 {% macro build_finished(results) %}
@@ -57,7 +61,8 @@
 
 {#
     What this run covers. is_whole: every model, seed, snapshot and data test of the project. is_tested: no data test that
-    looks at something this run writes was left out. relations: what readers get to see, as 'schema.name'.
+    looks at something this run writes was left out. relations: what readers get to see, as 'schema.name'. nodes: short hashes
+    of what is selected, which another run must cover to make good what this one does wrong.
 #}
 {% macro build_scope() %}
     {% set scope = namespace(is_whole=flags.WHICH == 'build', is_tested=flags.WHICH in ('build', 'test')) %}
@@ -66,8 +71,10 @@
         {% set scope.is_tested = false %}
     {% endif %}
     {% set relations = [] %}
+    {% set nodes = [] %}
     {% for node in graph.nodes.values() if node.resource_type in ('model', 'seed', 'snapshot', 'test') %}
         {% set is_selected = node.unique_id in selected_resources %}
+        {% if is_selected %}{% do nodes.append(local_md5(node.unique_id)[:10]) %}{% endif %}
         {% if not is_selected and node.config.materialized != 'ephemeral' %}
             {% set scope.is_whole = false %}
             {% if node.resource_type == 'test' and flags.WHICH == 'build' %}
@@ -80,7 +87,9 @@
             {% do relations.append(node.schema ~ '.' ~ node.alias) %}
         {% endif %}
     {% endfor %}
-    {{ return({'is_whole': scope.is_whole, 'is_tested': scope.is_tested, 'relations': relations | sort}) }}
+    {{ return({
+        'is_whole': scope.is_whole, 'is_tested': scope.is_tested, 'relations': relations | sort, 'nodes': nodes | sort
+    }) }}
 {% endmacro %}
 
 {% macro build_text(value) %}'{{ value | replace("'", "''") }}'{% endmacro %}
