@@ -19,7 +19,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= true
 export UV_NATIVE_TLS ?= true
 
-.PHONY: help setup run sample ingest build freshness test lint docs bench clean
+.PHONY: help setup run sample ingest build freshness airflow test lint docs bench clean
 
 help: ## Show these verbs
 	@printf 'Meterhouse: bills, meter reads, weather, gas capacity and water sensors, from the wire to tested marts\n\n'
@@ -65,6 +65,9 @@ build: setup ## Build and test staging, marts and ledgers with dbt, then publish
 
 freshness: setup ## Say which sources have not landed for too long (exit code 1 if any)
 	@python -m publishing freshness $(ARGS)
+
+airflow: setup ## Start a local Airflow with everything wired, and print its address and login (ARGS='--port 8081')
+	@python -m simulator run -- python -m orchestration up $(ARGS)
 
 test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some, TEST_WORKERS=0 runs them in one process)
 	@pytest -n $(TEST_WORKERS) --dist loadgroup $(ARGS)

@@ -1,11 +1,14 @@
 -- A ledger that lost its lines would explain everything. Every raw table with rows has its first hop; and a source that has
--- a model of its own has lines of it beside those, in which something came in.
+-- a model of its own has lines of it beside those, in which something came in. A build of a part (`--select`) asks this only of
+-- sources whose model it builds: another source may just have landed for the first time, and be built next.
 -- depends_on: {{ ref('conservation_landing') }}
 {% set sources = [] %}
 {% if execute %}
     {% for node in graph.nodes.values() | sort(attribute='name') if node.resource_type == 'model' %}
         {% set source = node.name[('conservation_' | length):] %}
-        {% if node.name.startswith('conservation_') and graph.sources.values() | selectattr('source_name', 'eq', source) | list %}
+        {% set is_of_this_run = flags.WHICH != 'build' or node.unique_id in selected_resources %}
+        {% if node.name.startswith('conservation_') and is_of_this_run
+            and graph.sources.values() | selectattr('source_name', 'eq', source) | list %}
             {% do sources.append(source) %}
         {% endif %}
     {% endfor %}

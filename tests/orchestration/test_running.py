@@ -1,0 +1,240 @@
+"""A real Airflow from an empty warehouse to published marts, and what it does when something breaks."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion import registry
+from tests.alerting.receivers import webhook
+from tests.conftest import duckdb_warehouse
+from tests.end_to_end.conftest import ROOT
+from tests.orchestration.airflow import Airflow, children, environment, running, told
+from tests.orchestration.conftest import Scheduled
+from tests.publishing.conftest import published
+
+LANDINGS = [f"land_{name}" for name in registry.names()]
+BUILDINGS = [f"build_{name}" for name in registry.names()]
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def scheduled(request: pytest.FixtureRequest) -> Scheduled:
+    return request.getfixturevalue(f"{request.param}_scheduled")
+
+
+def all_is_quiet(airflow: Airflow) -> bool:
+    """Each source has landed and been built, the last publication has ended, and no event waits to start another."""
+    dags = (*LANDINGS, *BUILDINGS, "publish")
+    if not all(airflow.runs(dag) for dag in dags):
+        return False
+    for _ in range(4):
+        if not airflow.quiet(*dags):
+            return False
+        time.sleep(2)
+    return True
+
+
+def test_from_empty_to_published_marts(scheduled: Scheduled) -> None:
+    """Five landings start at once, each what hangs on it, and that publishing: nothing else is told to run."""
+    airflow = scheduled.airflow
+    airflow.until(lambda: all_is_quiet(airflow))
+    for dag in (*LANDINGS, *BUILDINGS, "publish"):
+        for run in airflow.runs(dag):
+            assert run["state"] == "success", (dag, airflow.tail())
+            states = Counter(task["state"] for task in airflow.tasks(dag, run["dag_run_id"]).values())
+            assert set(states) == {"success"}, (dag, states)
+    # No landing or build met another at the warehouse, and nobody was told of anything.
+    assert all(
+        task["try_number"] == 1
+        for dag in LANDINGS
+        for task in airflow.tasks(dag, airflow.runs(dag)[0]["dag_run_id"]).values()
+    )
+    assert told(scheduled.hook) == []
+    # What readers see is the world's truth.
+    truth = json.loads((scheduled.world / "truth.json").read_text())
+    place = "published." if scheduled.warehouse.engine == "postgres" else "marts."
+    assert published(scheduled.warehouse, f"select count(*) from {place}fct_utility_bills") == [(600,)]
+    ((kwh,),) = published(
+        scheduled.warehouse, f"select cast(sum(consumption_kwh) as varchar) from {place}fct_meter_readings"
+    )
+    assert float(kwh) == pytest.approx(float(truth["meters"]["kwh"]))
+    assert scheduled.warehouse.query("select count(*) from ledger.conservation where unexplained <> 0") == [(0,)]
+
+
+def test_a_landing_of_nothing_new_starts_nothing(scheduled: Scheduled) -> None:
+    airflow = scheduled.airflow
+    airflow.until(lambda: all_is_quiet(airflow))
+    before = [len(airflow.runs(dag)) for dag in BUILDINGS]
+    run = airflow.trigger("land_smart_meters")
+    assert airflow.ended("land_smart_meters", run) == "success"
+    tasks = airflow.tasks("land_smart_meters", run)
+    assert {name: task["state"] for name, task in tasks.items()} == {
+        "land": "success", "landed": "skipped", "complete": "success",
+    }  # fmt: skip
+    time.sleep(3)
+    assert [len(airflow.runs(dag)) for dag in BUILDINGS] == before
+
+
+def test_a_failing_test_stops_publishing_and_is_told_once_until_the_data_is_right(scheduled: Scheduled) -> None:
+    """A file of which raw holds fewer rows than were read: the ledger does not balance."""
+    airflow, warehouse = scheduled.airflow, scheduled.warehouse
+    airflow.until(lambda: all_is_quiet(airflow))
+    shown = published_at(scheduled)
+    published_runs = len(airflow.runs("publish"))
+    heard = len(scheduled.hook.documents)
+    name = "assert_conservation_leaves_nothing_unexplained"
+    first = "(select min(sha256) from raw.landed_files where source = 'energy_transfer')"
+    one = f"where source = 'energy_transfer' and sha256 = {first}"
+    ((rows,),) = warehouse.query(f"select rows from raw.landed_files {one}")
+    warehouse.query(f"update raw.landed_files set rows = '7777777' {one}")
+    for _ in range(2):
+        run = airflow.trigger("build_energy_transfer")
+        assert airflow.ended("build_energy_transfer", run) == "failed"
+    tasks = airflow.tasks("build_energy_transfer", run)
+    assert tasks["build"]["try_number"] == 1, "a failing test is not tried again"
+    bad = {task for task, one in tasks.items() if one["state"] == "failed"}
+    assert bad == {"build", "dbt.conservation.test"}
+    assert tasks["dbt.fct_operational_capacity.test"]["state"] == "success"
+    assert told(scheduled.hook)[heard:] == [("raised", "failure", f"dbt/{name}")]
+    assert scheduled.hook.documents[heard]["playbook"] == "docs/runbooks/build-failed.md"
+    assert (len(airflow.runs("publish")), published_at(scheduled)) == (published_runs, shown)
+
+    warehouse.query(f"update raw.landed_files set rows = '{rows}' {one}")
+    assert airflow.ended("build_energy_transfer", airflow.trigger("build_energy_transfer")) == "success"
+    assert told(scheduled.hook)[heard + 1 :] == [("resolved", "failure", f"dbt/{name}")]
+    airflow.until(lambda: len(airflow.runs("publish")) > published_runs and airflow.quiet("publish"))
+    assert airflow.runs("publish")[-1]["state"] == "success"
+    assert published_at(scheduled) > shown
+
+
+@pytest.mark.parametrize("victim", ["dbt", "task"])
+def test_a_build_that_is_killed_in_the_middle_is_tried_again_and_comes_to_its_end(
+    scheduled: Scheduled, victim: str
+) -> None:
+    airflow = scheduled.airflow
+    airflow.until(lambda: all_is_quiet(airflow))
+    before = marts(scheduled)
+    run = airflow.trigger("build_everything", full_refresh=True)
+
+    def a_model_is_built() -> bool:
+        try:
+            return "OK created" in airflow.log("build_everything", run, "build")
+        except FileNotFoundError:
+            return False
+
+    airflow.unpause("build_everything")
+    airflow.until(a_model_is_built)
+    (dbt,) = children(f"{Path(sys.executable).with_name('dbt')} --log-format json build --full-refresh")
+    if victim == "dbt":
+        os.kill(dbt, signal.SIGKILL)
+    else:
+        parent = int(subprocess.run(["ps", "-o", "ppid=", "-p", str(dbt)], capture_output=True, text=True).stdout)
+        os.kill(parent, signal.SIGKILL)
+    assert airflow.ended("build_everything", run) == "success", airflow.tail()
+    tasks = airflow.tasks("build_everything", run)
+    assert tasks["build"]["try_number"] == 2
+    assert {task["state"] for task in tasks.values()} == {"success"}
+    assert marts(scheduled) == before
+
+
+def published_at(scheduled: Scheduled) -> Any:
+    place = "published." if scheduled.warehouse.engine == "postgres" else ""
+    ((at,),) = published(scheduled.warehouse, f"select published_at from {place}publication")
+    return at
+
+
+def marts(scheduled: Scheduled) -> dict[str, Any]:
+    """Rows and a sum of each of some marts, of every system."""
+    return {
+        name: scheduled.warehouse.query(f"select count(*), cast(sum({measure}) as varchar) from marts.{name}")
+        for name, measure in {
+            "fct_utility_bills": "amount_due_cad", "fct_meter_readings": "consumption_kwh",
+            "fct_weather_daily": "observation_count", "fct_operational_capacity": "operating_capacity_dth",
+            "computed_metrics": "volume_m3",
+        }.items()
+    }  # fmt: skip
+
+
+# One Airflow of DuckDB's own from here: these need sources that can be broken.
+
+
+def test_a_source_that_is_down_is_tried_again_and_told_once_until_it_answers(tmp_path: Path, world: Path) -> None:
+    """And a window of its past can be landed by Airflow's own command as by the house's."""
+    warehouse = duckdb_warehouse(tmp_path)
+    archive = tmp_path / "archive"
+    archive.mkdir()
+    with webhook() as service, webhook() as hook:
+        # Whatever is asked of it is refused until its answers run out; a weather service says nothing by POST.
+        env = environment(
+            warehouse,
+            ALERT_WEBHOOK_URL=hook.url,
+            AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION="True",
+            SMART_METERS_READINGS=str(tmp_path / "readings"),
+            SMART_METERS_DATABASE=str(tmp_path / "nowhere.db"),
+            OPENWEATHER_ARCHIVE=str(archive),
+        )
+        with running(env, world) as airflow:
+            airflow.unpause("land_smart_meters")
+            (first,) = airflow.until(lambda: airflow.runs("land_smart_meters"))
+            assert airflow.ended("land_smart_meters", first["dag_run_id"]) == "failed"
+            tasks = airflow.tasks("land_smart_meters", first["dag_run_id"])
+            assert (tasks["land"]["state"], tasks["complete"]["state"]) == ("failed", "upstream_failed")
+            assert told(hook) == [("raised", "failure", "land_smart_meters/land")]
+            assert airflow.ended("land_smart_meters", airflow.trigger("land_smart_meters")) == "failed"
+            assert len(hook.documents) == 1
+
+            shutil.copytree(world / "smart_meters" / "readings", tmp_path / "readings")
+            shutil.copy(world / "smart_meters" / "case_study.db", tmp_path / "nowhere.db")
+            assert airflow.ended("land_smart_meters", airflow.trigger("land_smart_meters")) == "success"
+            assert told(hook)[1:] == [("resolved", "failure", "land_smart_meters/land")]
+            assert service.asked == 0
+
+            window(airflow, warehouse, world, tmp_path)
+
+
+def window(airflow: Airflow, warehouse: Any, world: Path, folder: Path) -> None:
+    shutil.copytree(world / "openweather" / "archive", folder / "archive", dirs_exist_ok=True)
+    airflow.cli(
+        "backfill", "create", "--dag-id", "land_openweather", "--from-date", "2021-03-10", "--to-date", "2021-03-12"
+    )
+    airflow.unpause("land_openweather")
+    airflow.until(
+        lambda: len(done := airflow.runs("land_openweather")) >= 3 and airflow.quiet("land_openweather") and done
+    )
+    backfilled = [run for run in airflow.runs("land_openweather") if run["run_type"] == "backfill"]
+    assert len(backfilled) == 3 and {run["state"] for run in backfilled} == {"success"}
+    other = duckdb_warehouse(folder / "other")
+    command = [
+        sys.executable,
+        "-m",
+        "ingestion",
+        "backfill",
+        "openweather",
+        "--since",
+        "2021-03-10",
+        "--until",
+        "2021-03-12",
+    ]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**environment(other), "OPENWEATHER_ARCHIVE": str(folder / "archive")},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    query = (
+        "select dt, place, main_temp, _source_row from raw.weather_observations "
+        "where substr(logical_date, 1, 10) between '2021-03-10' and '2021-03-12' order by 1, 2, 4"
+    )
+    assert warehouse.query(query) == other.query(query) != []
