@@ -10,6 +10,8 @@ UV_VERSION := 0.13.8
 READY := .venv/.ready
 ARGS ?=
 TEST_WORKERS ?= 2
+# Files that are named take the place of those that Compose finds by itself.
+SAMPLE_FILES := docker-compose.yaml $(wildcard docker-compose.override.yaml) deployment/sample.yaml
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
@@ -19,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= true
 export UV_NATIVE_TLS ?= true
 
-.PHONY: help setup run sample ingest build freshness airflow test lint docs bench clean
+.PHONY: help setup run sample ingest build freshness airflow test lint docs bench up down clean
 
 help: ## Show these verbs
 	@printf 'Meterhouse: bills, meter reads, weather, gas capacity and water sensors, from the wire to tested marts\n\n'
@@ -80,6 +82,15 @@ docs: setup ## Write the catalogue of models and columns as one page
 
 bench: setup ## Compare landing and building with the physical limit of the engines
 	@python -m bench $(ARGS)
+
+up: ## Start all services in containers and wait until they are healthy (SAMPLE=1 lands the generated world; see deployment/README.md)
+	@deployment/secrets.sh
+	@chmod -R a+rX deployment orchestration
+	@docker compose $(if $(SAMPLE),$(SAMPLE_FILES:%=-f %)) $(PROFILES:%=--profile %) up --build --detach --wait --wait-timeout 900 $(ARGS)
+	@deployment/addresses.sh
+
+down: ## Stop the containers and keep their volumes
+	@docker compose --profile '*' down $(ARGS)
 
 clean: ## Remove environments, logs, caches and the sample world (the rest of data/ stays: raw is the only memory)
 	@rm -rf .venv .uv target logs dbt_project/target dbt_project/logs docs/site data/sample

@@ -14,7 +14,12 @@ import pytest
 from tests.conftest import duckdb_warehouse
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "deployment" / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 WORDS = {path: path.read_text(encoding="utf-8") for path in PAGES}
 CONTRIBUTING = WORDS[ROOT / "CONTRIBUTING.md"]
 
