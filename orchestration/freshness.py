@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 
 from orchestration import faults
 from orchestration.building import ToldForGood
@@ -19,7 +19,7 @@ from orchestration.environment import environment
 class Freshness(BaseOperator):
     """`python -m publishing freshness` of one source: each table that is late or stale is a fault of its own.
 
-    Late is a warning and passes; stale or never seen fails.
+    Late is a warning and passes; stale or never seen fails. Skipped where nothing of any source has landed yet.
     """
 
     def __init__(self, *, source: str, **arguments: Any) -> None:
@@ -31,6 +31,8 @@ class Freshness(BaseOperator):
             told = Path(folder) / "outcome.json"
             command = Command(module("publishing", "freshness", self.source, "--outcome", str(told)), environment())
             last = command.say(self.log)
+            if last.startswith("FRESHNESS_NOTHING"):
+                raise AirflowSkipException(last)
             if not told.exists():
                 raise AirflowException(f"{last} (exit code {command.code})")
             faults.of_tables(self.source, json.loads(told.read_text(encoding="utf-8")), self.owner)

@@ -17,11 +17,14 @@ import pytest
 
 from ingestion import registry
 from tests.alerting.receivers import webhook
-from tests.conftest import duckdb_warehouse
+from tests.conftest import TestWarehouse, duckdb_warehouse
 from tests.end_to_end.conftest import ROOT
 from tests.orchestration.airflow import Airflow, children, environment, running, told
 from tests.orchestration.conftest import Scheduled
 from tests.publishing.conftest import published
+
+# A whole house is landed and built by a scheduler, on a machine that may have more to do.
+pytestmark = pytest.mark.timeout(1800)
 
 LANDINGS = [f"land_{name}" for name in registry.names()]
 BUILDINGS = [f"build_{name}" for name in registry.names()]
@@ -67,7 +70,7 @@ def test_from_empty_to_published_marts(scheduled: Scheduled) -> None:
     ((kwh,),) = published(
         scheduled.warehouse, f"select cast(sum(consumption_kwh) as varchar) from {place}fct_meter_readings"
     )
-    assert float(kwh) == pytest.approx(float(truth["meters"]["kwh"]))
+    assert float(kwh) == pytest.approx(float(truth["meters"]["consumption_kwh"]))
     assert scheduled.warehouse.query("select count(*) from ledger.conservation where unexplained <> 0") == [(0,)]
 
 
@@ -173,8 +176,7 @@ def test_a_source_that_is_down_is_tried_again_and_told_once_until_it_answers(tmp
     warehouse = duckdb_warehouse(tmp_path)
     archive = tmp_path / "archive"
     archive.mkdir()
-    with webhook() as service, webhook() as hook:
-        # Whatever is asked of it is refused until its answers run out; a weather service says nothing by POST.
+    with webhook() as hook:
         env = environment(
             warehouse,
             ALERT_WEBHOOK_URL=hook.url,
@@ -197,44 +199,26 @@ def test_a_source_that_is_down_is_tried_again_and_told_once_until_it_answers(tmp
             shutil.copy(world / "smart_meters" / "case_study.db", tmp_path / "nowhere.db")
             assert airflow.ended("land_smart_meters", airflow.trigger("land_smart_meters")) == "success"
             assert told(hook)[1:] == [("resolved", "failure", "land_smart_meters/land")]
-            assert service.asked == 0
 
             window(airflow, warehouse, world, tmp_path)
 
 
-def window(airflow: Airflow, warehouse: Any, world: Path, folder: Path) -> None:
+def window(airflow: Airflow, warehouse: TestWarehouse, world: Path, folder: Path) -> None:
+    """Three daily runs of a backfill, each about the day before it and its own: the days from the 9th to the 12th."""
+    dag = "land_openweather"
+    airflow.unpause(dag)
+    airflow.until(lambda: airflow.runs(dag) and airflow.quiet(dag))
     shutil.copytree(world / "openweather" / "archive", folder / "archive", dirs_exist_ok=True)
-    airflow.cli(
-        "backfill", "create", "--dag-id", "land_openweather", "--from-date", "2021-03-10", "--to-date", "2021-03-12"
-    )
-    airflow.unpause("land_openweather")
-    airflow.until(
-        lambda: len(done := airflow.runs("land_openweather")) >= 3 and airflow.quiet("land_openweather") and done
-    )
-    backfilled = [run for run in airflow.runs("land_openweather") if run["run_type"] == "backfill"]
-    assert len(backfilled) == 3 and {run["state"] for run in backfilled} == {"success"}
+    airflow.cli("backfill", "create", "--dag-id", dag, "--from-date", "2021-03-10", "--to-date", "2021-03-13")
+    airflow.until(lambda: len(airflow.runs(dag)) >= 4 and airflow.quiet(dag))
+    backfilled = [run["state"] for run in airflow.runs(dag) if run["run_type"] == "backfill"]
+    assert backfilled == ["success"] * 3
     other = duckdb_warehouse(folder / "other")
-    command = [
-        sys.executable,
-        "-m",
-        "ingestion",
-        "backfill",
-        "openweather",
-        "--since",
-        "2021-03-10",
-        "--until",
-        "2021-03-12",
-    ]
+    days = ("--since", "2021-03-09", "--until", "2021-03-12")
     done = subprocess.run(
-        command,
-        cwd=ROOT,
+        [sys.executable, "-m", "ingestion", "backfill", "openweather", *days], cwd=ROOT, capture_output=True, text=True,
         env={**environment(other), "OPENWEATHER_ARCHIVE": str(folder / "archive")},
-        capture_output=True,
-        text=True,
-    )
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    query = (
-        "select dt, place, main_temp, _source_row from raw.weather_observations "
-        "where substr(logical_date, 1, 10) between '2021-03-10' and '2021-03-12' order by 1, 2, 4"
-    )
+    query = "select dt, place, main_temp, _source_file, _source_row from raw.weather_observations order by 1, 2, 4, 5"
     assert warehouse.query(query) == other.query(query) != []
