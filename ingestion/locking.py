@@ -91,7 +91,9 @@ def _ensure_lock_table(warehouse: PostgresWarehouse) -> None:
     for attempt in (1, 2):  # two first runs at once may both find nothing and both create
         try:
             if not warehouse.rows(f"select 1 where to_regclass('{table}') is not null"):
-                warehouse.rows(f"create schema if not exists {RAW}")
+                # `if not exists` would ask for the right to create schemas even where there is nothing to create.
+                if not warehouse.rows(f"select 1 from pg_namespace where nspname = '{RAW}'"):
+                    warehouse.rows(f"create schema if not exists {RAW}")
                 warehouse.rows(f"create table if not exists {table} (name text primary key)")
             warehouse.rows(f"insert into {table} values ('landing') on conflict do nothing")
             return

@@ -38,6 +38,8 @@ class WarehouseSettings(Settings):
     pgpassword: SecretStr | None = None
     pgdatabase: str = "meterhouse"
     pgsslmode: Literal["disable", "allow", "prefer", "require", "verify-ca", "verify-full"] = "prefer"
+    pgsslrootcert: Path | None = None
+    """Certificate of the authority that signed the server's; libpq's default is ~/.postgresql/root.crt."""
 
 
 STORAGE_VERSION = "v1.3.0"
@@ -193,6 +195,8 @@ class PostgresWarehouse:
                     password=s.pgpassword.get_secret_value() if s.pgpassword else None,
                     dbname=s.pgdatabase,
                     sslmode=s.pgsslmode,
+                    # libpq knows the variable too, but not where it stands in .env only.
+                    sslrootcert=_certificates(s),
                     connect_timeout=CONNECT_SECONDS,
                     keepalives_idle=30,
                     application_name=application_name(),
@@ -236,6 +240,12 @@ class PostgresWarehouse:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def _certificates(settings: WarehouseSettings) -> str | None:
+    if settings.pgsslrootcert is None or str(settings.pgsslrootcert) == "system":  # a word of libpq's own
+        return "system" if settings.pgsslrootcert else None
+    return str(absolute(settings.pgsslrootcert))
 
 
 def application_name() -> str:

@@ -77,7 +77,12 @@ def open_copy() -> Iterator[Copy]:
         return
     warehouse = PostgresWarehouse(settings)
     try:
-        if not warehouse.rows(f"select 1 from pg_namespace where nspname = '{PUBLISHED}'"):
+        # Where roles are set up the schema is there before its first copy. Asked of the catalogue: a reader may not be
+        # allowed to look into the schema, and is then told so by the lock.
+        if not warehouse.rows(
+            "select 1 from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace "
+            f"where n.nspname = '{PUBLISHED}' and c.relname = 'publication'"
+        ):
             raise NotPublished("NOTHING_PUBLISHED", f"nothing is published in {warehouse.identity}; run `make run`.")
         # One copy to the end, though another may be published meanwhile (docs/decisions/0006-publish.md). The lock
         # comes first: a snapshot taken before it could be older than the tables.

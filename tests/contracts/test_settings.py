@@ -10,6 +10,7 @@ from pathlib import Path
 
 import alerting.settings  # noqa: F401 (its class is found among the subclasses)
 import ingestion
+import operations
 from ingestion import registry
 from ingestion.settings import Settings
 
@@ -28,9 +29,10 @@ def classes(kind: type[Settings]) -> Iterator[type[Settings]]:
 
 
 def test_the_template_lists_every_setting_once_and_nothing_else() -> None:
-    for module in pkgutil.walk_packages(ingestion.__path__, "ingestion."):
-        if not module.name.endswith("__main__"):
-            importlib.import_module(module.name)
+    for room in (ingestion, operations):
+        for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
     read = {field.upper() for kind in classes(Settings) for field in kind.model_fields}
     pointing = {name for source in registry.sources() for name in source.settings}
     scheduling = {"AIRFLOW_RETRY_SECONDS", *(f"{name.upper()}_SCHEDULE" for name in registry.names())}

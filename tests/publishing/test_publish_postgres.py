@@ -10,6 +10,7 @@ import pytest
 from ingestion.errors import BusyError
 from publishing import publish as publishing
 from publishing.builds import NotPublished
+from publishing.copy import open_copy
 from publishing.publish import publish
 from tests.conftest import TestWarehouse, postgres_warehouse
 from tests.postgres_server import connect
@@ -67,6 +68,33 @@ def test_who_could_read_the_last_copy_can_read_the_next(postgres_copy: TestWareh
     finally:
         postgres_copy.query("drop owned by analyst_of_tests")
         postgres_copy.query("drop role analyst_of_tests")
+
+
+def test_the_first_copy_is_shown_to_who_may_look_into_the_empty_schema(
+    tmp_path: Path, postgres: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where roles are set up (deployment/postgres/roles.sql), the schema and its grants are there before any copy."""
+    warehouse = postgres_warehouse(tmp_path, postgres)
+    for name, value in warehouse.env.items():
+        monkeypatch.setenv(name, value)
+    made_build(warehouse, 1)
+    warehouse.query("drop role if exists first_reader_of_tests")
+    warehouse.query("create role first_reader_of_tests")
+    warehouse.query("create schema published")
+    warehouse.query("grant usage on schema published to first_reader_of_tests")
+    try:
+        with pytest.raises(NotPublished, match="NOTHING_PUBLISHED"), open_copy():
+            pass
+        publish()
+        connection = connect(warehouse.env)
+        cursor = connection.cursor()
+        cursor.execute("set role first_reader_of_tests")
+        cursor.execute("select distinct generation from published.monthly_billing")
+        assert cursor.fetchall() == [(1,)]
+        connection.close()
+    finally:
+        warehouse.query("drop owned by first_reader_of_tests")
+        warehouse.query("drop role first_reader_of_tests")
 
 
 def test_a_view_on_the_copy_is_named_and_nothing_is_lost(postgres_copy: TestWarehouse) -> None:
