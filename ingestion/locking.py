@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ingestion.errors import BusyError, WarehouseError
@@ -48,17 +49,26 @@ def locked_warehouse(wait: float = 0) -> Iterator[tuple[Warehouse, Check]]:
         finally:
             warehouse.close()
         return
-    path = absolute(settings.warehouse_path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock_path = path.with_name(path.name + ".lock")
-    descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        _until(deadline, lambda: _take_file(descriptor, str(lock_path)))
+    with locked_file(absolute(settings.warehouse_path), wait):
         file: Warehouse = _until(deadline, lambda: DuckDBWarehouse(settings))
         try:
             yield file, lambda: None
         finally:
             file.close()
+
+
+@contextmanager
+def locked_file(path: Path, wait: float = 0) -> Iterator[None]:
+    """Holds the landing lock of a DuckDB warehouse without opening the warehouse, whose file may be damaged or absent.
+
+    Raises BusyError, naming the holder, when another run has the lock for longer than `wait` seconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock_path = path.with_name(path.name + ".lock")
+    descriptor = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _until(time.monotonic() + wait, lambda: _take_file(descriptor, str(lock_path)))
+        yield
     finally:
         os.close(descriptor)
 

@@ -46,7 +46,7 @@ class Key:
 
 def load_key(settings: LandingSettings) -> Key:
     """The key of this installation; makes the key file (readable by its owner only) when there is none yet."""
-    text, path = settings.pseudonym_key, settings.data / "pseudonym.key"
+    text, path = settings.pseudonym_key, settings.key_file
     if text is not None:
         return Key(_secret(text, "PSEUDONYM_KEY"))
     try:

@@ -57,6 +57,11 @@ class LandingSettings(Settings):
         return absolute(self.meterhouse_data)
 
     @property
+    def key_file(self) -> Path:
+        """Where the pseudonym key is kept when PSEUDONYM_KEY is unset."""
+        return self.data / "pseudonym.key"
+
+    @property
     def lake(self) -> str:
         url = self.lake_url or str(self.data / "lake")
         return url if "://" in url else str(absolute(Path(url)))

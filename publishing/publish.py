@@ -113,7 +113,7 @@ def _runs(warehouse: Warehouse) -> list[BuildRun]:
 def _publish_file(warehouse: DuckDBWarehouse, is_forced: bool) -> Publication | None:
     target = published_path(warehouse.path)
     following = target.with_name(target.name + ".next")
-    with _only_publisher(target):
+    with only_publisher(target):
         build = _judged(warehouse)
         if not is_forced and target.exists() and _is_shown(warehouse, build, target):
             return None
@@ -167,7 +167,8 @@ def _comments(connection: Any, schema: str, name: str, copy: str) -> Iterator[st
 
 
 @contextmanager
-def _only_publisher(target: Path) -> Iterator[None]:
+def only_publisher(target: Path) -> Iterator[None]:
+    """Nobody publishes to this file meanwhile; raises BusyError when somebody does."""
     descriptor = os.open(target.with_name(target.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         try:

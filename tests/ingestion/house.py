@@ -29,7 +29,7 @@ class House:
 
     def __init__(self, warehouse: TestWarehouse, folder: Path) -> None:
         self.warehouse, self.folder = warehouse, folder / "delivered"
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         self.env = {**warehouse.env, "FAKE_FOLDER": str(self.folder), "PSEUDONYM_KEY": KEY}
 
     def deliver(

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
+import secrets
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ingestion.settings import ROOT
-from tests.postgres_server import fresh_database, postgres_server
-
-ROLES = ("loader", "transformer", "reader", "security")
-PASSWORDS = {role: f"{role}-secret-for-tests-only" for role in ROLES}
+from tests.conftest import duckdb_warehouse, postgres_warehouse
+from tests.operations.small_house import SmallHouse, made, small_house_in
+from tests.postgres_server import execute, fresh_database, postgres_server
 
 
 @pytest.fixture(scope="session")
@@ -40,30 +40,42 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def as_role(settings: Mapping[str, str], role: str) -> dict[str, str]:
-    """The same PG*, as one of the house's roles."""
-    return {**settings, "PGUSER": f"meterhouse_{role}", "PGPASSWORD": PASSWORDS[role]}
+@pytest.fixture(scope="session")
+def template(server: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
+    """Gives the folder of a small house of an engine, made at the first request; tests work on copies."""
+    folders: dict[str, Path] = {}
+    execute(server, "create database small_house")
+
+    def folder_of(engine: str) -> Path:
+        if engine not in folders:
+            folder = tmp_path_factory.mktemp(f"small-{engine}")
+            settings = {**server, "PGDATABASE": "small_house"}
+            made(duckdb_warehouse(folder) if engine == "duckdb" else postgres_warehouse(folder, settings), folder)
+            folders[engine] = folder
+        return folders[engine]
+
+    yield folder_of
+    execute(server, "drop database small_house")
 
 
-def operate(
-    env: Mapping[str, str], *arguments: str, code: int | None = 0, **more: str
-) -> subprocess.CompletedProcess[str]:
-    """`python -m operations ...` in a process of its own that knows no settings but these."""
-    ours = ("PG", "WAREHOUSE", "METERHOUSE_", "LAKE_URL", "PSEUDONYM_KEY")
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    done = subprocess.run(
-        [sys.executable, "-m", "operations", *arguments],
-        cwd=ROOT,
-        env={**inherited, **env, **more, "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
-    if code is not None:
-        assert done.returncode == code, f"{arguments} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
-    return done
+@pytest.fixture
+def duckdb_house(template: Callable[[str], Path], tmp_path: Path) -> SmallHouse:
+    shutil.copytree(template("duckdb"), tmp_path, dirs_exist_ok=True)
+    return small_house_in(duckdb_warehouse(tmp_path), tmp_path)
 
 
-def apply_roles(settings: Mapping[str, str], code: int | None = 0, **more: str) -> subprocess.CompletedProcess[str]:
-    secrets = {f"METERHOUSE_{role.upper()}_PASSWORD": PASSWORDS[role] for role in ROLES}
-    return operate({**secrets, **settings, "WAREHOUSE": "postgres"}, "roles", code=code, **more)
+@pytest.fixture
+def postgres_house(template: Callable[[str], Path], server: dict[str, str], tmp_path: Path) -> Iterator[SmallHouse]:
+    shutil.copytree(template("postgres"), tmp_path, dirs_exist_ok=True)
+    name = f"house_{secrets.token_hex(4)}"
+    execute(server, f"create database {name} template small_house")
+    yield small_house_in(postgres_warehouse(tmp_path, {**server, "PGDATABASE": name}), tmp_path)
+    # Its replaced and restored relatives go with it.
+    for (database,) in execute(server, f"select datname from pg_database where datname like '{name}%'"):
+        execute(server, f"drop database {database} with (force)")
+
+
+@pytest.fixture(params=["duckdb", "postgres"])
+def small_house(request: pytest.FixtureRequest) -> SmallHouse:
+    """A house of the test's own, landed, built and published; each test that asks for it runs on both engines."""
+    return request.getfixturevalue(f"{request.param}_house")

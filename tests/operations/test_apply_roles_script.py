@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 
 from ingestion.settings import ROOT
-from tests.operations.conftest import PASSWORDS, ROLES, apply_roles, as_role
+from tests.operations.commands import PASSWORDS, ROLES, apply_roles, as_role
 from tests.operations.test_roles import STATE
 from tests.postgres_server import execute
 
