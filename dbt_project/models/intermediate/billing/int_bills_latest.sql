@@ -52,6 +52,7 @@ latest as (
     inner join versions
         on bills._source_file = versions._source_file
         and bills._source_row = versions._source_row
+        and bills._dlt_load_id = versions._dlt_load_id
     where versions.status = 'kept'
 
 )
