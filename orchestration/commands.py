@@ -43,8 +43,8 @@ class Command:
     """A command under way. `lines` must be read to the end; then `code` is what it ended with."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        # A session of its own, so that a signal reaches what the command started, too. It ends with its task: one that was
-        # killed must not leave a writer behind, which the next try would find in its way.
+        # A session of its own, so that a signal reaches what the command started, too. It ends with its task: one that
+        # was killed must not leave a writer behind, which the next try would find in its way.
         self.process = subprocess.Popen(
             command, cwd=ROOT, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, errors="backslashreplace", start_new_session=True,

@@ -35,7 +35,12 @@ def test_the_template_lists_every_setting_once_and_nothing_else() -> None:
                 importlib.import_module(module.name)
     read = {field.upper() for kind in classes(Settings) for field in kind.model_fields}
     pointing = {name for source in registry.sources() for name in source.settings}
-    scheduling = {"AIRFLOW_RETRY_SECONDS", *(f"{name.upper()}_SCHEDULE" for name in registry.names())}
+    scheduling = {
+        "AIRFLOW_RETRY_SECONDS",
+        "TRANSFORMER_PGUSER",
+        "TRANSFORMER_PGPASSWORD",
+        *(f"{name.upper()}_SCHEDULE" for name in registry.names()),
+    }
     assert sorted(listed()) == sorted(read | pointing | scheduling)
 
 

@@ -166,7 +166,7 @@ def test_a_task_runs_in_the_scheduler_with_the_warehouse_and_the_lake(
     """Through the API server, with the token that all services share the secret of."""
     assert ended_run == {"look": "success", "fail": "failed"}
     seen = json.loads((machine.mounts("airflow-scheduler")["/data"] / "seen.json").read_text())
-    assert seen == {"who": ["loader", True], "pseudonym_key": 64, "telemetry": "1"}
+    assert seen == {"who": ["meterhouse_loader", True], "pseudonym_key": 64, "telemetry": "1"}
 
 
 def test_the_metadata_database_is_reached_by_tls_only(machine: Machine, ended_run: dict[str, str]) -> None:

@@ -259,7 +259,7 @@ def test_a_service_gets_the_secrets_it_uses_and_no_others(name: str) -> None:
 def test_what_serves_reads_as_the_reader_and_knows_no_other_password() -> None:
     for name in COMING:
         service = SERVICES[name]
-        assert compose.environment(service)["PGUSER"] == "reader"
+        assert compose.environment(service)["PGUSER"] == "meterhouse_reader"
         assert service["secrets"] == ["warehouse_reader_password", "database_ca"]
         assert "volumes" not in service
 

@@ -53,7 +53,7 @@ def rows(connection, sql: str) -> list[tuple]:  # type: ignore[no-untyped-def, t
 
 
 def test_a_client_that_knows_the_authority_gets_in_by_tls(machine: Machine) -> None:
-    connection = connect(machine, "loader")
+    connection = connect(machine, "meterhouse_loader")
     ((encrypted, version),) = rows(connection, "select ssl, version from pg_stat_ssl where pid = pg_backend_pid()")
     connection.close()
     assert encrypted
@@ -62,25 +62,25 @@ def test_a_client_that_knows_the_authority_gets_in_by_tls(machine: Machine) -> N
 
 def test_a_server_of_another_name_is_refused(machine: Machine) -> None:
     with pytest.raises(psycopg2.OperationalError, match=r'certificate for .*"warehouse".* does not match host name'):
-        connect(machine, "loader", host="some-other-name", hostaddr="127.0.0.1")
+        connect(machine, "meterhouse_loader", host="some-other-name", hostaddr="127.0.0.1")
 
 
 def test_a_server_of_another_authority_is_refused(machine: Machine, tmp_path: Path) -> None:
     subprocess.run([ROOT / "deployment" / "secrets.sh", tmp_path / "other"], check=True, capture_output=True)
     with pytest.raises(psycopg2.OperationalError, match="certificate verify failed"):
-        connect(machine, "loader", sslrootcert=str(tmp_path / "other" / "database_ca"))
+        connect(machine, "meterhouse_loader", sslrootcert=str(tmp_path / "other" / "database_ca"))
 
 
 def test_a_connection_without_tls_is_refused(machine: Machine) -> None:
     with pytest.raises(psycopg2.OperationalError, match=r"pg_hba\.conf rejects connection.*no encryption"):
-        connect(machine, "loader", sslmode="disable")
+        connect(machine, "meterhouse_loader", sslmode="disable")
 
 
 def test_no_password_no_entry(machine: Machine) -> None:
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        connect(machine, "loader", password="loader")
+        connect(machine, "meterhouse_loader", password="loader")
     with pytest.raises(psycopg2.OperationalError, match="no password supplied"):
-        connect(machine, "loader", password="")
+        connect(machine, "meterhouse_loader", password="")
 
 
 def test_passwords_are_kept_as_scram_verifiers_and_pages_have_checksums(machine: Machine) -> None:
@@ -98,12 +98,13 @@ def test_only_the_superuser_is_one(machine: Machine) -> None:
     found = rows(connection, f"select rolname, ({able}) from pg_roles where rolcanlogin order by 1")
     connection.close()
     assert found == [
-        ("loader", False), ("metrics", False), ("postgres", True), ("reader", False), ("transformer", False),
+        ("meterhouse_loader", False), ("meterhouse_reader", False), ("meterhouse_security", False),
+        ("meterhouse_transformer", False), ("metrics", False), ("postgres", True),
     ]  # fmt: skip
 
 
 def test_the_role_of_the_exporter_sees_statistics_and_no_data(machine: Machine) -> None:
-    owner = connect(machine, "loader")
+    owner = connect(machine, "meterhouse_loader")
     with owner, owner.cursor() as cursor:
         cursor.execute("create schema private; create table private.bills as select 'Ada Byron' as customer")
     owner.close()
@@ -130,9 +131,9 @@ def test_roles_are_applied_again_and_a_changed_password_holds(
     machine._mounts.clear()
     again = machine.run("warehouse-roles")
     assert again.returncode == 0, again.stdout
-    connect(machine, "reader").close()
+    connect(machine, "meterhouse_reader").close()
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
-        connect(machine, "reader", password=(secrets / "warehouse_reader_password").read_text().strip())
+        connect(machine, "meterhouse_reader", password=(secrets / "warehouse_reader_password").read_text().strip())
 
     # What the server and the script wrote of it all names no password.
     said = machine.log("warehouse").read_text() + machine.log("warehouse-roles").read_text()
