@@ -1,0 +1,60 @@
+"""moto as a server on loopback, with the answers it lacks: `python tests/terraform/emulator.py PORT`.
+
+It takes a budget's tags, the settings of a parameter group and Performance Insights and does not give them back, which
+the provider takes for a change. Here they are kept as they were asked for. AWS's own policies are loaded by a setting.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+os.environ["MOTO_IAM_LOAD_MANAGED_POLICIES"] = "true"
+
+from moto.budgets.responses import BudgetsResponse
+from moto.core.responses import ActionResult
+from moto.rds.models import RDSBackend
+from moto.rds.responses import RDSResponse
+from moto.server import main
+
+budget_tags: dict[str, list[dict[str, str]]] = {}
+_create_budget = BudgetsResponse.create_budget
+_create_instance = RDSBackend.create_db_instance
+
+
+def create_budget(self: BudgetsResponse) -> str:
+    budget_tags[self._get_param("Budget")["BudgetName"]] = self._get_param("ResourceTags", [])
+    return _create_budget(self)
+
+
+def list_tags_for_resource(self: BudgetsResponse) -> str:
+    name = self._get_param("ResourceARN").rsplit("/", 1)[1]
+    return json.dumps({"ResourceTags": budget_tags.get(name, [])})
+
+
+def create_db_instance(self: RDSBackend, given: dict[str, Any]) -> Any:
+    instance = _create_instance(self, given)
+    asked = {str(name).replace("_", "").lower(): value for name, value in given.items()}
+    instance.performance_insights_enabled = asked.get("enableperformanceinsights", False)
+    instance.performance_insights_kms_key_id = asked.get("performanceinsightskmskeyid")
+    instance.performance_insights_retention_period = asked.get("performanceinsightsretentionperiod")
+    return instance
+
+
+def describe_db_parameters(self: RDSResponse) -> ActionResult:
+    (group,) = self.backend.describe_db_parameter_groups(
+        {"db_parameter_group_name": self.params.get("DBParameterGroupName")}
+    )
+    kept = [{"Source": "user", "ApplyMethod": "immediate", **one} for one in group.parameters.values()]
+    return ActionResult({"Parameters": kept})
+
+
+BudgetsResponse.create_budget = create_budget  # type: ignore[method-assign]
+BudgetsResponse.list_tags_for_resource = list_tags_for_resource  # type: ignore[attr-defined]
+RDSBackend.create_db_instance = create_db_instance  # type: ignore[method-assign]
+RDSResponse.describe_db_parameters = describe_db_parameters  # type: ignore[method-assign]
+
+if __name__ == "__main__":
+    main(["-H", "127.0.0.1", "-p", sys.argv[1]])
