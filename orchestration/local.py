@@ -65,6 +65,8 @@ def settings(port: int) -> dict[str, str]:
         ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "password.json"),
+        # Its processes write to one file, each waiting for the others.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60",
         "AIRFLOW__CORE__FERNET_KEY": _secret(folder, "fernet"),
         "AIRFLOW__API__SECRET_KEY": _secret(folder, "session"),
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(folder, "token"),

@@ -249,7 +249,8 @@ def test_a_service_gets_the_secrets_it_uses_and_no_others(name: str) -> None:
     used = set(re.findall(r"/run/secrets/(\w+)", words))
     if name == "warehouse-roles":
         script = (ROOT / "deployment/postgres/apply-roles.sh").read_text(encoding="utf-8")
-        used |= set(re.findall(r"\$PASSWORDS/(\w+)", script))
+        (roles,) = set(re.findall(r"for role in ([\w ]+); do", script))
+        used |= {f"warehouse_{role}_password" for role in [*roles.split(), "metrics"]}
     listed = set(service.get("secrets", []))
     # pgAdmin is told of the authority in its own window.
     assert listed - used == ({"database_ca"} if name == "pgadmin" else set())

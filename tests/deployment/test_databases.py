@@ -34,7 +34,7 @@ def connect(machine: Machine, user: str, **more: str):  # type: ignore[no-untype
         "port": str(machine.ports["warehouse", 5432]),
         "dbname": "meterhouse",
         "user": user,
-        "password": secret(machine, f"warehouse_{'superuser' if user == 'postgres' else user}_password"),
+        "password": secret(machine, f"warehouse_{'superuser' if user == 'postgres' else user.removeprefix('meterhouse_')}_password"),
         "sslmode": "verify-full",
         "sslrootcert": str(machine.secrets / "database_ca"),
         "connect_timeout": "10",
