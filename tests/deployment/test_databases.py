@@ -34,7 +34,9 @@ def connect(machine: Machine, user: str, **more: str):  # type: ignore[no-untype
         "port": str(machine.ports["warehouse", 5432]),
         "dbname": "meterhouse",
         "user": user,
-        "password": secret(machine, f"warehouse_{'superuser' if user == 'postgres' else user.removeprefix('meterhouse_')}_password"),
+        "password": secret(
+            machine, f"warehouse_{'superuser' if user == 'postgres' else user.removeprefix('meterhouse_')}_password"
+        ),
         "sslmode": "verify-full",
         "sslrootcert": str(machine.secrets / "database_ca"),
         "connect_timeout": "10",
@@ -106,13 +108,13 @@ def test_only_the_superuser_is_one(machine: Machine) -> None:
 def test_the_role_of_the_exporter_sees_statistics_and_no_data(machine: Machine) -> None:
     owner = connect(machine, "meterhouse_loader")
     with owner, owner.cursor() as cursor:
-        cursor.execute("create schema private; create table private.bills as select 'Ada Byron' as customer")
+        cursor.execute("create table raw.bills as select 'Ada Byron' as customer")
     owner.close()
     connection = connect(machine, "metrics")
     assert rows(connection, "select count(*) > 0 from pg_stat_database where datname = 'meterhouse'") == [(True,)]
     assert rows(connection, "select pg_database_size('meterhouse') > 0") == [(True,)]
     with pytest.raises(psycopg2.errors.InsufficientPrivilege):
-        rows(connection, "select * from private.bills")
+        rows(connection, "select * from raw.bills")
     connection.close()
 
 
