@@ -69,7 +69,9 @@ class Airflow:
         return sorted(dag["dag_id"] for dag in self.api("GET", "dags?limit=100")["dags"])
 
     def unpause(self, *dags: str) -> None:
+        """As soon as each has been parsed."""
         for dag in dags:
+            self.until(lambda dag=dag: dag in self.dags())
             self.api("PATCH", f"dags/{dag}", json={"is_paused": False})
 
     def trigger(self, dag: str, **conf: Any) -> str:
