@@ -173,7 +173,13 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def make(checkout: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}", "CALLS": str(checkout / "calls")}
+    # The words of a `make test ARGS=...` that runs this are not for the make under test.
+    outer = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "ARGS")
+    }
+    environment = {**outer, "PATH": f"{checkout / 'bin'}:{os.environ['PATH']}", "CALLS": str(checkout / "calls")}
     return run("make", "-C", checkout, *words, env={**environment, **more})
 
 

@@ -42,7 +42,7 @@ def test_reading_the_project_leaves_no_trace_in_the_record_of_builds(
     house, _, _ = catalogue
     house.dbt("compile", "--select", "dim_products")
     assert house.query("select distinct command from ledger.build_runs") == [("build",)]
-    assert "Published" in house.run("python", "-m", "publishing")
+    assert "Published" in house.run("python", "-m", "publishing", "--force")
 
 
 def test_the_page_calls_nobody_and_names_no_folder(catalogue: tuple[House, Path, dict[str, Any]]) -> None:

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import ingestion.sources
 from ingestion import registry
@@ -46,11 +47,9 @@ class House:
         return path
 
     def land(self, **params: str) -> Outcome:
-        """Lands the fake source in this process."""
-        os.environ.update(self.env)
-        if SOURCES not in ingestion.sources.__path__:
-            ingestion.sources.__path__.append(SOURCES)
-        with Report() as report:
+        """Lands the fake source in this process, which is as before when it has landed."""
+        known = [*ingestion.sources.__path__, SOURCES]
+        with patch.dict(os.environ, self.env), patch.object(ingestion.sources, "__path__", known), Report() as report:
             (outcome,) = land([registry.find("fake")], Options(params=params), report)
         return outcome
 

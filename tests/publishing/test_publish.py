@@ -194,7 +194,7 @@ def test_a_second_publisher_says_that_it_is_busy(pointed: TestWarehouse, monkeyp
         other.close()
     else:
         path = published_path(Path(pointed.env["WAREHOUSE_PATH"]))
-        with publishing._only_publisher(path), pytest.raises(BusyError, match="BUSY_PUBLICATION"):
+        with publishing.only_publisher(path), pytest.raises(BusyError, match="BUSY_PUBLICATION"):
             publish()
     publish()
     assert published(pointed, GENERATIONS) == [(1, 1)]
