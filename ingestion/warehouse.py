@@ -158,14 +158,17 @@ class DuckDBWarehouse:
 
 
 class PostgresWarehouse:
-    """One PostgreSQL database; each statement of `rows` commits by itself."""
+    """One PostgreSQL database; each statement of `rows` commits by itself. A standby serves who only reads."""
 
     engine: Literal["duckdb", "postgres"] = "postgres"
 
-    def __init__(self, settings: WarehouseSettings) -> None:
+    def __init__(self, settings: WarehouseSettings, is_written: bool = True, application: str = "landing") -> None:
         self.settings = settings
+        self.application = application
         self.identity = f"postgres:{settings.pghost}:{settings.pgport}/{settings.pgdatabase}"
         self.connection = self.open()
+        if not is_written:
+            return
         try:
             (read_only,) = self.rows("show transaction_read_only")[0]
         except BaseException:
@@ -199,7 +202,7 @@ class PostgresWarehouse:
                     sslrootcert=_certificates(s),
                     connect_timeout=CONNECT_SECONDS,
                     keepalives_idle=30,
-                    application_name=application_name(),
+                    application_name=application_name(self.application),
                     options=options,
                 )
                 connection.autocommit = True
@@ -248,9 +251,9 @@ def _certificates(settings: WarehouseSettings) -> str | None:
     return str(absolute(settings.pgsslrootcert))
 
 
-def application_name() -> str:
+def application_name(application: str = "landing") -> str:
     """How a landing shows in pg_stat_activity, and in the message of a run that finds the lock taken."""
-    return f"meterhouse landing, pid {os.getpid()} on {socket.gethostname()}"[:63]
+    return f"meterhouse {application}, pid {os.getpid()} on {socket.gethostname()}"[:63]
 
 
 def duckdb_errors() -> tuple[type[Exception], ...]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("ingestion", "publishing", "alerting", "operations", "simulator", "orchestration", "bench")
+ROOMS = ("ingestion", "publishing", "alerting", "operations", "simulator", "orchestration", "bench", "serving")
 # Nobody imports those who operate the house or start its work.
-ON_TOP = {"operations", "orchestration", "bench", "tests"}
+ON_TOP = {"operations", "orchestration", "serving", "bench", "tests"}
 # What a room may not know.
 FORBIDDEN = {
     "ingestion": {"dbt", "airflow", "simulator", "publishing", "alerting"} | ON_TOP,
@@ -22,6 +22,7 @@ FORBIDDEN = {
     # dbt and publishing are reached by their commands: an import would bring them into every task of the scheduler.
     "orchestration": {"dlt", "dbt", "publishing", "simulator"} | ON_TOP - {"orchestration"},
     "simulator": {"dlt", "dbt", "airflow", "ingestion", "publishing", "alerting"} | ON_TOP,
+    "serving": {"dlt", "dbt", "airflow", "simulator", "alerting"} | ON_TOP - {"serving"},
     "bench": {"airflow", "operations", "orchestration"},
 }
 
@@ -56,6 +57,12 @@ def test_publishing_knows_of_ingestion_only_its_warehouse_settings_and_errors() 
 def test_operations_knows_of_ingestion_only_its_warehouse_settings_errors_and_locking() -> None:
     allowed = {"ingestion.errors", "ingestion.settings", "ingestion.warehouse", "ingestion.locking"}
     found = {name for path in (ROOT / "operations").rglob("*.py") for name in imported(path)}
+    assert {name for name in found if name.split(".")[0] == "ingestion"} <= allowed
+
+
+def test_serving_knows_of_ingestion_only_its_warehouse_settings_and_errors() -> None:
+    allowed = {"ingestion.errors", "ingestion.settings", "ingestion.warehouse"}
+    found = {name for path in (ROOT / "serving").rglob("*.py") for name in imported(path)}
     assert {name for name in found if name.split(".")[0] == "ingestion"} <= allowed
 
 

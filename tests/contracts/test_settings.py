@@ -11,6 +11,7 @@ from pathlib import Path
 import alerting.settings  # noqa: F401 (its class is found among the subclasses)
 import ingestion
 import operations
+import serving
 from ingestion import registry
 from ingestion.settings import Settings
 
@@ -29,7 +30,7 @@ def classes(kind: type[Settings]) -> Iterator[type[Settings]]:
 
 
 def test_the_template_lists_every_setting_once_and_nothing_else() -> None:
-    for room in (ingestion, operations):
+    for room in (ingestion, operations, serving):
         for module in pkgutil.walk_packages(room.__path__, f"{room.__name__}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)

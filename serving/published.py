@@ -1,0 +1,325 @@
+"""The published copy for a process that serves many readers at once, on either engine, by the same SQL.
+
+Tables are named bare (`network_efficiency`, `load_history`); parameters are written `$name`. An answer is an Arrow
+table with the same types on both engines: whole numbers are int64, exact numbers decimal128, instants timestamps
+without a zone (UTC).
+
+A new publication is noticed with the next question. An answer is always of one publication, and says which.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+from pydantic import SecretStr
+
+from ingestion.errors import BusyError, WarehouseError
+from ingestion.settings import Settings, absolute, read
+from ingestion.warehouse import PostgresWarehouse, WarehouseSettings
+from publishing.builds import NotPublished
+from publishing.publish import PUBLISHED, published_path
+from serving import arrow
+
+AT_ONCE = 8
+"""Questions that are answered at once; PostgreSQL holds so many connections, which its role's limit must allow."""
+WAIT_SECONDS = 10.0
+"""How long a question waits for its turn."""
+QUERY_SECONDS = 10.0
+"""How long an answer may take."""
+
+_PARAMETER = re.compile(r"\$([a-z_]+)")
+_NOTHING = "nothing is published yet; run `make run`."
+
+
+class ReaderSettings(Settings):
+    """As whom PostgreSQL is read, where that is not PGUSER."""
+
+    reader_pguser: str | None = None
+    reader_pgpassword: SecretStr | None = None
+
+
+@dataclass(frozen=True)
+class Publication:
+    """One publication. `built_at` and `published_at` are UTC; `vars` are dbt's, as JSON."""
+
+    invocation_id: str
+    built_at: datetime
+    published_at: datetime
+    vars: str
+    relations: str
+    git_sha: str | None
+
+    @property
+    def etag(self) -> str:
+        """Differs whenever an answer may: a build can be published twice (`--force`)."""
+        return f"{self.invocation_id}.{self.published_at:%Y%m%d%H%M%S%f}"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column as the catalogue has it; `kind` is the engine's own word for its type."""
+
+    name: str
+    kind: str
+    description: str | None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Rows of a question and the publication they are of."""
+
+    publication: Publication
+    table: pa.Table
+
+
+class Published(Protocol):
+    """Safe to use from many threads."""
+
+    engine: str
+
+    def publication(self) -> Publication:
+        """What readers see now. Raises NotPublished when there is nothing."""
+        ...
+
+    def ask(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
+        """Raises NotPublished; BusyError when no turn came in WAIT_SECONDS; WarehouseError, its code QUERY_FAILED or
+        QUERY_TIMEOUT."""
+        ...
+
+    def tables(self) -> dict[str, list[Column]]:
+        """Marts and ledgers by bare name with their columns in order."""
+        ...
+
+    def close(self) -> None: ...
+
+
+def open_published() -> Published:
+    """The copy of the configured warehouse; it need not exist yet. Raises ConfigurationError."""
+    settings = read(WarehouseSettings)
+    if settings.warehouse == "duckdb":
+        return PublishedFile(published_path(absolute(settings.warehouse_path)))
+    reader = read(ReaderSettings)
+    if reader.reader_pguser:
+        settings = settings.model_copy(update={"pguser": reader.reader_pguser, "pgpassword": reader.reader_pgpassword})
+    return PublishedSchema(settings)
+
+
+def _turns() -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(AT_ONCE)
+
+
+@contextmanager
+def _turn(turns: threading.BoundedSemaphore) -> Iterator[None]:
+    if not turns.acquire(timeout=WAIT_SECONDS):
+        raise BusyError("BUSY_READERS", f"{AT_ONCE} questions were being answered for {WAIT_SECONDS:g} s; ask again")
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+# DuckDB -------------------------------------------------------------------------------------------------------------
+
+
+class PublishedFile:
+    """The copy as a DuckDB file, which is replaced by another with each publication.
+
+    It is attached to a database in memory: DuckDB gives one process one database per path, so that opening the path
+    itself again would show the old file for as long as anybody has it open.
+    """
+
+    engine = "duckdb"
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._turns = _turns()
+        self._opening = threading.Lock()
+        self._identity: tuple[int, int, int] | None = None
+        self._connection: Any = None
+        self._publication: Publication | None = None
+
+    def publication(self) -> Publication:
+        return self._current()[1]
+
+    def ask(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
+        import duckdb
+
+        with _turn(self._turns):
+            connection, publication = self._current()
+            cursor = connection.cursor()
+            cursor.execute("set search_path = 'published.marts,published.ledger,published.main'")
+            guard = threading.Timer(QUERY_SECONDS, cursor.interrupt)
+            guard.start()
+            try:
+                cursor.execute(sql, _named(sql, parameters))
+                return Answer(publication, arrow.of_duckdb(cursor.to_arrow_table()))
+            except duckdb.InterruptException:
+                raise _too_long() from None
+            except duckdb.Error as error:
+                raise WarehouseError("QUERY_FAILED", str(error).strip()) from None
+            finally:
+                guard.cancel()
+                cursor.close()
+
+    def tables(self) -> dict[str, list[Column]]:
+        found = self.ask(
+            "select table_name, column_name, data_type, comment from duckdb_columns() "
+            "where database_name = 'published' and schema_name in ('marts', 'ledger') order by table_name, column_index"
+        )
+        return _catalogue(found.table)
+
+    def close(self) -> None:
+        with self._opening:
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = self._identity = self._publication = None
+
+    def _current(self) -> tuple[Any, Publication]:
+        with self._opening:
+            try:
+                status = self.path.stat()
+            except FileNotFoundError:
+                raise NotPublished("NOTHING_PUBLISHED", _NOTHING) from None
+            identity = (status.st_dev, status.st_ino, status.st_mtime_ns)
+            if identity != self._identity:
+                # Cursors of the connection that is let go keep the old file until their answer is read.
+                self._connection = self._attached()
+                cursor = self._connection.cursor()
+                (row,) = cursor.execute(f"select {_FIELDS} from published.main.publication").fetchall()
+                self._publication = Publication(*row)
+                self._identity = identity
+            assert self._publication is not None
+            return self._connection, self._publication
+
+    def _attached(self) -> Any:
+        import duckdb
+
+        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+        connection.execute("set TimeZone = 'UTC'")
+        path = str(self.path).replace("'", "''")
+        try:
+            connection.execute(f"attach '{path}' as published (read_only)")
+        except duckdb.Error as error:
+            raise WarehouseError("PUBLISHED_UNREADABLE", f"{self.path.name}: {error}") from None
+        connection.execute("set enable_external_access = false")
+        return connection
+
+
+# PostgreSQL ---------------------------------------------------------------------------------------------------------
+
+
+class PublishedSchema:
+    """The copy as the schema `published`, over at most AT_ONCE connections that are kept."""
+
+    engine = "postgres"
+
+    def __init__(self, settings: WarehouseSettings) -> None:
+        self._settings = settings
+        self._turns = _turns()
+        self._idle: list[PostgresWarehouse] = []
+        self._keeping = threading.Lock()
+
+    def publication(self) -> Publication:
+        return self.ask("select 1 as one").publication
+
+    def ask(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
+        import psycopg2
+        from psycopg2.errors import QueryCanceled
+
+        with _turn(self._turns), self._connection() as connection:
+            try:
+                publication = self._begin(connection)
+                with connection.cursor() as cursor:
+                    cursor.execute(_pyformat(sql), _named(sql, parameters))
+                    rows = cursor.fetchall()
+                    table = arrow.of_postgres(cursor.description, rows)
+                connection.cursor().execute("commit")
+            except QueryCanceled:
+                raise _too_long() from None
+            except psycopg2.Error as error:
+                raise WarehouseError("QUERY_FAILED", str(error).strip()) from None
+            return Answer(publication, table)
+
+    def tables(self) -> dict[str, list[Column]]:
+        found = self.ask(
+            "select c.relname::text as table_name, a.attname::text as column_name, "
+            "format_type(a.atttypid, a.atttypmod) as data_type, col_description(c.oid, a.attnum) as comment "
+            "from pg_attribute as a inner join pg_class as c on c.oid = a.attrelid "
+            f"where c.relnamespace = '{PUBLISHED}'::regnamespace and c.relkind in ('r', 'p') "
+            "and a.attnum > 0 and not a.attisdropped and c.relname <> 'publication' order by c.relname, a.attnum"
+        )
+        return _catalogue(found.table)
+
+    def close(self) -> None:
+        with self._keeping:
+            while self._idle:
+                self._idle.pop().close()
+
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
+        with self._keeping:
+            warehouse = self._idle.pop() if self._idle else None
+        if warehouse is None or warehouse.connection.closed:
+            warehouse = PostgresWarehouse(self._settings, is_written=False, application="reader")
+        try:
+            yield warehouse.connection
+        except BaseException:
+            # Whatever state it is in: a fresh one costs milliseconds.
+            warehouse.close()
+            raise
+        with self._keeping:
+            self._idle.append(warehouse)
+
+    @staticmethod
+    def _begin(connection: Any) -> Publication:
+        """One copy to the end, though another may be published meanwhile (docs/decisions/0006-publish.md)."""
+        import psycopg2.errors
+
+        with connection.cursor() as cursor:
+            cursor.execute("begin isolation level repeatable read read only")
+            cursor.execute(
+                f"set local statement_timeout = {int(QUERY_SECONDS * 1000)}; "
+                f"set local search_path = {PUBLISHED}; set local timezone = 'UTC'"
+            )
+            try:
+                cursor.execute(f"lock table {PUBLISHED}.publication in access share mode")
+            except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+                raise NotPublished("NOTHING_PUBLISHED", _NOTHING) from None
+            cursor.execute(f"select {_FIELDS} from {PUBLISHED}.publication")
+            return Publication(*cursor.fetchone())
+
+
+# --------------------------------------------------------------------------------------------------------------------
+
+_FIELDS = "invocation_id, built_at, published_at, dbt_vars, relations, git_sha"
+
+
+def _too_long() -> WarehouseError:
+    return WarehouseError("QUERY_TIMEOUT", f"the answer took more than {QUERY_SECONDS:g} s and was given up")
+
+
+def _named(sql: str, parameters: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Those that the SQL names: DuckDB refuses any other."""
+    given = parameters or {}
+    return {name: given[name] for name in _PARAMETER.findall(sql)}
+
+
+def _pyformat(sql: str) -> str:
+    return _PARAMETER.sub(r"%(\1)s", sql.replace("%", "%%"))
+
+
+def _catalogue(found: pa.Table) -> dict[str, list[Column]]:
+    tables: dict[str, list[Column]] = {}
+    for row in found.to_pylist():
+        tables.setdefault(row["table_name"], []).append(
+            Column(row["column_name"], str(row["data_type"]).lower(), row["comment"])
+        )
+    return tables
