@@ -1,7 +1,8 @@
 """Airflow on this machine, for one person: its components under one supervisor, which ends them all when one ends.
 
 Airflow's own `standalone` leaves its children behind when it is told to stop. Everything lies in
-<METERHOUSE_DATA>/airflow: the metadata database (SQLite), logs, secrets that are made once, and the user's password.
+<METERHOUSE_DATA>/airflow: logs, secrets that are made once, the password, and the metadata database, which is SQLite
+unless AIRFLOW__DATABASE__SQL_ALCHEMY_CONN names another.
 """
 
 from __future__ import annotations
@@ -65,8 +66,10 @@ def settings(port: int) -> dict[str, str]:
         ),
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{USER}:admin",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(folder / "password.json"),
-        # Its processes write to one file, each waiting for the others.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{folder}/airflow.db?timeout=60",
+        # Its processes write to one file, each waiting for the others. Where two have read before they write, SQLite
+        # refuses one at once: a long backfill is better started on PostgreSQL.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+        or f"sqlite:///{folder}/airflow.db?timeout=60",
         "AIRFLOW__CORE__FERNET_KEY": _secret(folder, "fernet"),
         "AIRFLOW__API__SECRET_KEY": _secret(folder, "session"),
         "AIRFLOW__API_AUTH__JWT_SECRET": _secret(folder, "token"),

@@ -126,8 +126,14 @@ def _measure(sources: Sequence[str]) -> list[Measured]:
     results = json.loads((target / "sources.json").read_text(encoding="utf-8"))["results"]
     nodes = json.loads((target / "manifest.json").read_text(encoding="utf-8"))["sources"]
     found = [_measured(result, nodes[result["unique_id"]]) for result in results]
-    if missing := sorted(set(sources) - {one.source for one in found}):
+    known = {node["source_name"] for node in nodes.values() if _span((node.get("freshness") or {}).get("error_after"))}
+    if missing := sorted(set(sources) - known):
         raise ConfigurationError("CONFIG_SOURCE", f"{', '.join(missing)}: no such source with thresholds of freshness")
+    # dbt leaves out of its results what it failed to ask, as before the list of landed files is there.
+    if unasked := sorted((set(sources) or known) - {one.source for one in found}):
+        if "landed_files" in said and "does not exist" in said:
+            raise WarehouseError("FRESHNESS_NOTHING", f"nothing of {', '.join(unasked)} has landed yet.")
+        raise WarehouseError("FRESHNESS_FAILED", f"dbt could not measure {', '.join(unasked)}:\n{said}")
     return sorted(found, key=lambda one: (one.source, one.table))
 
 

@@ -42,6 +42,12 @@ def environment(warehouse: TestWarehouse, **more: str) -> dict[str, str]:
     }
 
 
+def metadata(server: Mapping[str, str]) -> dict[str, str]:
+    """Airflow's own database on PostgreSQL, as in production. Without it, it is SQLite, as with `make airflow`."""
+    address = f"{server['PGUSER']}:{server['PGPASSWORD']}@{server['PGHOST']}:{server['PGPORT']}/{server['PGDATABASE']}"
+    return {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"postgresql+psycopg2://{address}"}
+
+
 @dataclass
 class Airflow:
     """One that runs. Names of runs and tasks are Airflow's own."""

@@ -12,7 +12,7 @@ import pytest
 from tests.alerting.receivers import Webhook, webhook
 from tests.conftest import TestWarehouse, duckdb_warehouse, postgres_warehouse
 from tests.end_to_end.conftest import ROOT, SECONDS
-from tests.orchestration.airflow import Airflow, environment, running
+from tests.orchestration.airflow import Airflow, environment, metadata, running
 from tests.postgres_server import fresh_database
 
 
@@ -43,7 +43,10 @@ def duckdb_scheduled(tmp_path_factory: pytest.TempPathFactory, world: Path) -> I
 def postgres_scheduled(
     tmp_path_factory: pytest.TempPathFactory, world: Path, postgres_session: dict[str, str]
 ) -> Iterator[Scheduled]:
-    with fresh_database(postgres_session) as settings:
+    with fresh_database(postgres_session) as settings, fresh_database(postgres_session) as own:
         warehouse = postgres_warehouse(tmp_path_factory.mktemp("postgres"), settings)
-        with webhook() as hook, running(environment(warehouse, ALERT_WEBHOOK_URL=hook.url), world) as airflow:
+        with (
+            webhook() as hook,
+            running(environment(warehouse, ALERT_WEBHOOK_URL=hook.url, **metadata(own)), world) as airflow,
+        ):
             yield Scheduled(warehouse, airflow, hook, world)

@@ -19,7 +19,7 @@ from ingestion import registry
 from tests.alerting.receivers import webhook
 from tests.conftest import TestWarehouse, duckdb_warehouse
 from tests.end_to_end.conftest import ROOT
-from tests.orchestration.airflow import Airflow, children, environment, running, told
+from tests.orchestration.airflow import Airflow, children, environment, metadata, running, told
 from tests.orchestration.conftest import Scheduled
 from tests.publishing.conftest import published
 
@@ -171,7 +171,9 @@ def marts(scheduled: Scheduled) -> dict[str, Any]:
 # One Airflow of DuckDB's own from here: these need sources that can be broken.
 
 
-def test_a_source_that_is_down_is_tried_again_and_told_once_until_it_answers(tmp_path: Path, world: Path) -> None:
+def test_a_source_that_is_down_is_tried_again_and_told_once_until_it_answers(
+    tmp_path: Path, world: Path, postgres: dict[str, str]
+) -> None:
     """And a window of its past can be landed by Airflow's own command as by the house's."""
     warehouse = duckdb_warehouse(tmp_path)
     archive = tmp_path / "archive"
@@ -184,6 +186,7 @@ def test_a_source_that_is_down_is_tried_again_and_told_once_until_it_answers(tmp
             SMART_METERS_READINGS=str(tmp_path / "readings"),
             SMART_METERS_DATABASE=str(tmp_path / "nowhere.db"),
             OPENWEATHER_ARCHIVE=str(archive),
+            **metadata(postgres),
         )
         with running(env, world) as airflow:
             airflow.unpause("land_smart_meters")

@@ -65,6 +65,21 @@ def freshness(warehouse: TestWarehouse, folder: Path, *arguments: str) -> tuple[
     return done.returncode, {(source, table): rest for source, table, rest in lines}
 
 
+@pytest.mark.parametrize("words", [("abbanoa",), ()])
+def test_before_anything_has_landed_it_is_no_verdict_and_no_unknown_source(
+    warehouse: TestWarehouse, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    """A first landing has told of its start, and its list of files is not there yet: dbt gives no result at all."""
+    warehouse.query("create schema raw")
+    warehouse.query("create table raw.landing_runs as select 'abbanoa' as source")
+    done = subprocess.run(
+        [sys.executable, "-m", "publishing", "freshness", *words], cwd=ROOT, capture_output=True, text=True,
+        env={**os.environ, **warehouse.env, "DBT_TARGET_PATH": str(tmp_path / "t"), "DBT_LOG_PATH": str(tmp_path / "l")},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "FRESHNESS_NOTHING: nothing of abbanoa" in done.stdout + done.stderr
+
+
 def test_a_scheduler_is_told_and_the_ledger_remembers(landed: TestWarehouse, tmp_path: Path) -> None:
     code, said = freshness(landed, tmp_path)
     assert code == 1

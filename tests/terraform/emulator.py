@@ -53,6 +53,8 @@ def describe_subscribers_for_notification(self: BudgetsResponse) -> str:
 
 def create_db_instance(self: RDSBackend, given: dict[str, Any]) -> Any:
     instance = _create_instance(self, given)
+    # The provider looks an instance up by it, and moto gives all of them the same.
+    instance.dbi_resource_id = f"db-{instance.db_instance_identifier.upper().replace('-', '')}"
     asked = {str(name).replace("_", "").lower(): value for name, value in given.items()}
     instance.performance_insights_enabled = asked.get("enableperformanceinsights", False)
     instance.performance_insights_kms_key_id = asked.get("performanceinsightskmskeyid")
