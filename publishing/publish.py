@@ -270,8 +270,8 @@ def _swap(warehouse: PostgresWarehouse) -> None:
     if not warehouse.rows("select 1 from pg_namespace where nspname = 'published'"):
         warehouse.rows("alter schema published_next rename to published")
         return
-    # `publication` first, as those readers do who keep one copy to the end: whoever asks next then waits at the door, where with a
-    # table taken before it they would hold the door and wait for the table, and the swap for them.
+    # `publication` first, as those readers do who keep one copy to the end: whoever asks next then waits at the door.
+    # With a table taken before it they would hold the door and wait for the table, and the swap for them.
     named = warehouse.rows(
         "select tablename from pg_tables where schemaname = 'published' order by tablename <> 'publication', tablename"
     )

@@ -11,7 +11,6 @@ from orchestration import faults
 from orchestration.freshness import Freshness
 from orchestration.project import POOL, retry_delay
 
-
 OWNER = "ingestion"
 
 with DAG(

@@ -74,7 +74,7 @@ def test_before_anything_has_landed_it_is_no_verdict_and_no_unknown_source(
     warehouse.query("create table raw.landing_runs as select 'abbanoa' as source")
     done = subprocess.run(
         [sys.executable, "-m", "publishing", "freshness", *words], cwd=ROOT, capture_output=True, text=True,
-        env={**os.environ, **warehouse.env, "DBT_TARGET_PATH": str(tmp_path / "t"), "DBT_LOG_PATH": str(tmp_path / "l")},
+        env={**os.environ, **warehouse.env, "DBT_TARGET_PATH": str(tmp_path / "t"), "DBT_LOG_PATH": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1
     assert "FRESHNESS_NOTHING: nothing of abbanoa" in done.stdout + done.stderr
