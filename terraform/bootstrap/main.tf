@@ -23,6 +23,9 @@ provider "aws" {
 data "aws_caller_identity" "current" {}
 
 resource "aws_s3_bucket" "state" {
+  #checkov:skip=CKV2_AWS_62:Nobody waits for a change of the state
+  #checkov:skip=CKV_AWS_18:Who read the state is in CloudTrail, which an account has anyway
+  #checkov:skip=CKV_AWS_144:A lost region takes what the state describes with it
   bucket = "meterhouse-state-${data.aws_caller_identity.current.account_id}"
 
   lifecycle {
@@ -35,6 +38,24 @@ resource "aws_s3_bucket_versioning" "state" {
 
   versioning_configuration {
     status = "Enabled"
+  }
+}
+
+resource "aws_s3_bucket_lifecycle_configuration" "state" {
+  bucket     = aws_s3_bucket.state.id
+  depends_on = [aws_s3_bucket_versioning.state]
+
+  rule {
+    id     = "old-versions"
+    status = "Enabled"
+    filter {}
+    noncurrent_version_expiration {
+      noncurrent_days           = 365
+      newer_noncurrent_versions = 20
+    }
+    abort_incomplete_multipart_upload {
+      days_after_initiation = 7
+    }
   }
 }
 

@@ -24,7 +24,7 @@ PASSED = "update deadline set deadline_time = now() at time zone 'utc' - interva
 def test_a_run_past_its_deadline_is_told_of_once_and_no_more_when_it_ends(
     tmp_path: Path, world: Path, postgres: dict[str, str]
 ) -> None:
-    """Somebody writes to the delivered database, so the landing waits; meanwhile its deadline is moved into the past."""
+    """Somebody writes to the delivered database, so the landing waits. Its deadline is moved into the past."""
     database = tmp_path / "delivered.db"
     shutil.copy(world / "smart_meters" / "case_study.db", database)
     with webhook() as hook, closing(sqlite3.connect(database, isolation_level=None)) as writer:

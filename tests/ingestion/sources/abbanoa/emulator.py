@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,16 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
+from tests import own_environment
 
-ROOT = Path(__file__).resolve().parents[4]
 NEEDED = ("bqemulator==1.4.0", "numpy>=2")
 PROJECT = "water"
-_UNREACHABLE = re.compile(
-    r"connect|network|resolv|name or service|timed? ?out|error sending request|failed to fetch|unreachable|ssl|"
-    r"from versions: none",
-    re.IGNORECASE,
-)
 # Its geography functions need a DuckDB extension that no package registry has; sensors have no use for them.
 _START = (
     "import sys; from bqemulator.storage.engine import DuckDBEngine as engine; "
@@ -32,27 +23,8 @@ _START = (
 
 
 def installed(folder: Path) -> Path:
-    """The environment's Python, made once. Skips when the registry cannot be reached, and for no other reason."""
-    python = folder / "bin" / "python"
-    ready = folder / "ready"
-    if ready.exists():
-        return python
-    uv = shutil.which("uv") or shutil.which("uv", path=ROOT / ".uv" / "bin")
-    if uv:
-        steps = [[uv, "venv", "--clear", "-p", sys.executable, str(folder)], [uv, "pip", "install", "-p", str(python)]]
-    else:
-        steps = [[sys.executable, "-m", "venv", "--clear", str(folder)], [str(python), "-m", "pip", "install"]]
-    steps[1] += NEEDED
-    for step in steps:
-        try:
-            done = subprocess.run(step, capture_output=True, text=True, timeout=280, check=False)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"the package registry does not answer, so {NEEDED[0]} cannot be installed")
-        if done.returncode and _UNREACHABLE.search(done.stderr):
-            pytest.skip(f"the package registry cannot be reached, so {NEEDED[0]} cannot be installed")
-        assert done.returncode == 0, done.stderr
-    ready.touch()
-    return python
+    """The Python of the emulator's environment."""
+    return own_environment.installed(folder, *NEEDED)
 
 
 @contextmanager
