@@ -7,6 +7,7 @@ may be a secret. An empty variable counts as unset, as `docker compose` passes u
 from __future__ import annotations
 
 import os
+import subprocess
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -94,3 +95,13 @@ def _env_file() -> dict[str, str | None]:
 def value(name: str) -> str | None:
     """The raw text of one variable, environment over `.env`; None when unset or empty."""
     return os.environ.get(name) or _env_file().get(name.upper()) or None
+
+
+def git_sha() -> str | None:
+    """The commit of this checkout, with `-dirty` when files differ from it; None where there is no git."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None if found.returncode == 0 else None

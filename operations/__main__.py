@@ -18,10 +18,14 @@ from ingestion.errors import LandingError
 from ingestion.settings import LandingSettings, absolute, read
 from ingestion.warehouse import WarehouseSettings
 from operations.settings import passwords
+from publishing.records import backup_ended, recorded, warehouse_name
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 # Away from a terminal nobody gains from lines cut at 80 characters.
 console = Console() if sys.stdout.isatty() else Console(width=160)
+
+warnings: list[str] = []
+"""Said last: the first line of standard error is what ended the command."""
 
 
 def say(text: str) -> None:
@@ -66,9 +70,11 @@ def backup(
     """Back up the warehouse, the published copy and the pseudonym key into a new folder, and list the lake's files."""
     from operations.backup import make
 
-    made = make(folder, with_lake=with_lake, wait=wait)
-    manifest = made.manifest
-    rows = sum(manifest.tables.values())
+    with recorded("backup", warehouse_name(), warnings.append) as record:
+        made = make(folder, with_lake=with_lake, wait=wait, run_id=record.run_id)
+        manifest = made.manifest
+        rows = sum(manifest.tables.values())
+        record.subject, record.row_count = made.folder.name, rows
     say(f"Backed up {manifest.warehouse}: {len(manifest.tables)} tables, {rows:,} rows, {manifest.bytes / 1e6:,.1f} MB")
     for part in manifest.parts:
         say(f"  {part.name}: {part.bytes:,} bytes{', secret' if part.secret else ''}")
@@ -114,7 +120,12 @@ def restore(
     """Restore a backup into the warehouse that is set. On PostgreSQL connect (PG*) as the administrator."""
     from operations.restore import restore as restore_backup
 
-    done = restore_backup(folder, read(WarehouseSettings), read(LandingSettings), replace=replace, wait=wait)
+    with recorded("restore", absolute(folder).name, warnings.append) as record:
+        done = restore_backup(folder, read(WarehouseSettings), read(LandingSettings), replace=replace, wait=wait)
+        record.row_count = done.rows
+        if done.manifest.run_id:
+            made = (done.manifest.run_id, absolute(folder).name, done.rows, done.manifest.made_at)
+            record.statements.append(backup_ended(*made))
     say(f"Restored {done.where} as of {done.manifest.made_at}: {len(done.manifest.tables)} tables, {done.rows:,} rows")
     for kept in done.kept:
         say(f"  what was there before is kept: {kept}")
@@ -127,7 +138,13 @@ def drill(wait: Wait = 0) -> None:
     """Back up, restore into another place, compare every value of every table; exit code 1 when they differ."""
     from operations.drill import drill as run_drill
 
-    outcome = run_drill(wait)
+    with recorded("drill", warehouse_name(), warnings.append) as record:
+        outcome = run_drill(wait)
+        record.row_count = outcome.rows
+        if outcome.differing:
+            first = next(iter(outcome.differing))
+            said = f"{len(outcome.differing)} of {outcome.tables} tables differ, first {first}"
+            record.fail("DRILL_DIFFERS", f"{said}; do not rely on backups until it is known why")
     said = f"{outcome.tables} tables ({outcome.marts} marts), {outcome.rows:,} rows, {outcome.bytes / 1e6:,.1f} MB"
     if not outcome.differing:
         say(f"The restored warehouse is equal: {said}")
@@ -148,6 +165,9 @@ def run() -> int:
     except LandingError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    finally:
+        for warning in warnings:
+            print(warning, file=sys.stderr)
     return 0
 
 

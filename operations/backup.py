@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ingestion.locking import locked_warehouse
-from ingestion.settings import LandingSettings, absolute, read
+from ingestion.settings import LandingSettings, absolute, git_sha, read
 from ingestion.warehouse import (
     DuckDBWarehouse,
     PostgresWarehouse,
@@ -45,7 +45,7 @@ from operations.manifest import (
     read_manifest,
     verified,
 )
-from publishing.publish import git_sha, only_publisher, published_path
+from publishing.publish import only_publisher, published_path
 
 Inspect = Callable[[Rows, str], None]
 """Called with the warehouse as it is backed up, for who wants to compare it later."""
@@ -69,8 +69,11 @@ def make(
     with_lake: bool = False,
     wait: float = 0,
     inspect: Inspect = lambda rows, engine: None,
+    run_id: str | None = None,
 ) -> Backup:
     """Backs up the configured warehouse into a new folder of `parent` (default: `backups` of the data folder).
+
+    `run_id` is its name in `ledger.operation_runs`, where the backup itself shows it under way.
 
     Raises BusyError when a landing holds the lock for longer than `wait` seconds, BackupError when there is nothing to
     back up or it cannot be read; then nothing is left behind.
@@ -117,6 +120,7 @@ def make(
             tables={name: content.rows for name, content in found.items()},
             lake=lake,
             parts=parts,
+            run_id=run_id,
         )
         manifest.write(folder)
         final()

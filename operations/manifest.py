@@ -55,6 +55,8 @@ class Manifest:
     tables: dict[str, int]
     lake: LakeNote
     parts: list[Part] = field(default_factory=list)
+    run_id: str | None = None
+    """Its name in `ledger.operation_runs`; None for one of a drill, and of before."""
     format: int = FORMAT
 
     def part(self, name: str) -> Part | None:

@@ -11,6 +11,7 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from ingestion.settings import git_sha
 from orchestration import faults
 from orchestration.commands import BUSY, Command, dbt, module
 from orchestration.environment import environment
@@ -59,7 +60,9 @@ class DbtBuild(BaseOperator):
 
     def execute(self, context: Any) -> None:
         ti = context["ti"]
-        self._command = Command(dbt("--log-format", "json", "build", *self._arguments()), environment())
+        # dbt's hooks write the commit into ledger.build_runs; dbt itself knows of none.
+        commit = {"DBT_ENV_CUSTOM_ENV_GIT_SHA": sha} if (sha := git_sha()) else {}
+        self._command = Command(dbt("--log-format", "json", "build", *self._arguments()), {**commit, **environment()})
         board: dict[str, list[str]] = {}
         names: dict[str, str] = {}
         pushed, is_new = 0.0, False

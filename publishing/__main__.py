@@ -14,7 +14,10 @@ import typer
 from rich.console import Console
 
 from ingestion.errors import LandingError
-from publishing.publish import has_whole_build, publish
+from ingestion.settings import read
+from ingestion.warehouse import WarehouseSettings
+from publishing.publish import PUBLISHED, has_whole_build, publish, published_path
+from publishing.records import dbt_version, recorded
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 # Away from a terminal nobody gains from lines cut at 80 characters.
@@ -25,6 +28,10 @@ errors = Console(stderr=True, soft_wrap=True)
 def fail(error: LandingError) -> typer.Exit:
     errors.print(str(error), style="red", markup=False, highlight=False)
     return typer.Exit(error.exit_code)
+
+
+def warn(sentence: str) -> None:
+    errors.print(sentence, style="yellow", markup=False, highlight=False)
 
 
 @app.callback(invoke_without_command=True)
@@ -101,10 +108,17 @@ def freshness(
     from publishing.freshness import check
 
     try:
-        is_fresh = check(source or [], now, console, outcome)
+        with recorded("freshness", " ".join(source or ["all"]), warn) as record:
+            record.dbt_version = dbt_version()
+            checked = check(source or [], now, console, outcome)
+            record.late_tables, record.stale_tables = len(checked.late), len(checked.failing)
+            if checked.failing:
+                record.fail("FRESHNESS_STALE", f"stale or missing: {', '.join(checked.failing)}; land them")
+            elif checked.late:
+                record.code, record.message = "FRESHNESS_LATE", f"late: {', '.join(checked.late)}"
     except LandingError as error:
         raise fail(error) from None
-    if not is_fresh:
+    if checked.failing:
         raise typer.Exit(1)
 
 
@@ -134,7 +148,14 @@ def _instant(text: str) -> datetime:
 
 def _publish(is_forced: bool = False) -> None:
     try:
-        publication = publish(is_forced)
+        settings = read(WarehouseSettings)
+        name = published_path(settings.warehouse_path).name if settings.warehouse == "duckdb" else PUBLISHED
+        with recorded("publication", name, warn) as record:
+            publication = publish(is_forced)
+            if publication is None:
+                record.status = "unchanged"
+            else:
+                record.row_count = sum(publication.tables.values())
     except LandingError as error:
         raise fail(error) from None
     if publication is None:

@@ -21,8 +21,10 @@ from dotenv import dotenv_values
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ingestion.settings import ENV_FILE, ROOT
+from ingestion.settings import ENV_FILE, ROOT, git_sha
 
+COMMIT = "DBT_ENV_CUSTOM_ENV_GIT_SHA"
+"""dbt hands what bears this prefix to its hooks: which commit builds, for ledger.build_runs."""
 RESULTS = ("LogModelResult", "LogTestResult", "LogSeedResult", "LogSnapshotResult")
 COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -30,7 +32,12 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 def environment() -> dict[str, str]:
     """The environment for dbt, which reads no `.env`: set variables first, then the file. Empty counts as unset."""
     given = {name: value for name, value in os.environ.items() if value}
-    return {**{name: value for name, value in dotenv_values(ENV_FILE).items() if value}, **given}
+    sha = git_sha()
+    return {
+        **{name: value for name, value in dotenv_values(ENV_FILE).items() if value},
+        **({COMMIT: sha} if sha else {}),
+        **given,
+    }
 
 
 def dbt_command(*arguments: str) -> list[str]:

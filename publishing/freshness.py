@@ -53,8 +53,16 @@ class Measured:
         return "late" if self.late_after is not None and age > self.late_after else "fresh"
 
 
-def check(sources: Sequence[str], now: datetime | None, console: Console, outcome: Path | None = None) -> bool:
-    """Prints one line per table; whether none is stale or missing. `outcome` gets the same as a JSON list.
+@dataclass(frozen=True)
+class Checked:
+    """The tables that are late, and those that are stale or missing, as `source.table`."""
+
+    late: list[str]
+    failing: list[str]
+
+
+def check(sources: Sequence[str], now: datetime | None, console: Console, outcome: Path | None = None) -> Checked:
+    """Prints one line per table and says which are not fresh. `outcome` gets the lines as a JSON list.
 
     Raises BusyError when another process holds the warehouse, WarehouseError with dbt's words when it cannot be asked,
     ConfigurationError for a source that has no thresholds.
@@ -70,11 +78,13 @@ def check(sources: Sequence[str], now: datetime | None, console: Console, outcom
     for _ in range(3):
         table.add_column(no_wrap=True)
     table.add_column()
-    verdicts, said = [], []
+    said = []
+    checked = Checked([], [])
     for one in found:
         at = now or one.checked_at
         verdict = one.verdict(at, used)
-        verdicts.append(verdict)
+        if verdict == "late" or verdict in FAILING:
+            (checked.late if verdict == "late" else checked.failing).append(f"{one.source}.{one.table}")
         style = STYLES.get(verdict, "red")
         sentence = _sentence(one, at, verdict)
         table.add_row(one.source, one.table, f"[{style}]{verdict}[/{style}]", sentence)
@@ -82,7 +92,7 @@ def check(sources: Sequence[str], now: datetime | None, console: Console, outcom
     console.print(table, highlight=False)
     if outcome:
         outcome.write_text(json.dumps(said), encoding="utf-8")
-    return not any(verdict in FAILING for verdict in verdicts)
+    return checked
 
 
 def _sentence(one: Measured, now: datetime, verdict: str) -> str:

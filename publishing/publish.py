@@ -13,7 +13,6 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.errors import BusyError, LockedError
-from ingestion.settings import ROOT, read
+from ingestion.settings import git_sha, read
 from ingestion.warehouse import (
     DuckDBWarehouse,
     PostgresWarehouse,
@@ -338,13 +337,3 @@ def _who_reads(warehouse: PostgresWarehouse) -> str:
 def _now() -> datetime:
     """UTC, without a zone: as every instant in the marts."""
     return datetime.now(UTC).replace(tzinfo=None)
-
-
-def git_sha() -> str | None:
-    """The commit of this checkout, with `-dirty` when files differ from it; None where there is no git."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return found.stdout.strip() or None if found.returncode == 0 else None

@@ -69,7 +69,8 @@ def _landed(copy: Copy) -> Table:
             max(case when started_at = last_start then status end)
         from {copy.table("ledger.load_history")} as history
         inner join (
-            select source, max(started_at) as last_start from {copy.table("ledger.load_history")} group by source
+            select source, max(started_at) as last_start from {copy.table("ledger.load_history")}
+            where source is not null group by source
         ) as latest on history.source = latest.source
         group by history.source
         order by history.source

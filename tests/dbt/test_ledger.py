@@ -75,6 +75,7 @@ def test_history_knows_how_each_run_ended(built: Built) -> None:
     found = {
         (row["run_id"], row["status"], row["code"], row["duration_s"], row["rows_landed"], row["problems"])
         for row in built.now["ledger.load_history"]
+        if row["kind"] == "landing"
     }
     assert found == {
         ("run-1", "partial", "DATA_JSON_SYNTAX", Decimal("90.250000"), 5, 1),

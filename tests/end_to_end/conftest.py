@@ -126,7 +126,9 @@ class House:
 
 
 def clocks(relation: str) -> frozenset[str]:
-    """Columns that say when something landed: the histories of snapshots are dated by it."""
+    """Columns that say when something ran or landed: the histories of snapshots are dated by it."""
+    if relation == "ledger.load_history":
+        return frozenset({"run_id", "duration_s", "started_at", "finished_at"})
     return frozenset({"valid_from", "valid_until"} if relation.endswith("_history") else ())
 
 

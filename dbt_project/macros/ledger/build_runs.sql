@@ -1,7 +1,8 @@
 {#
     ledger.build_runs: one row per dbt run (build, run, test, seed, snapshot) against this warehouse, written by the hooks
     on-run-start and on-run-end. A killed run leaves a row without finished_at. publishing/ reads it to decide whether the
-    marts as they stand have all been built whole and tested; nothing else depends on it.
+    marts as they stand have all been built whole and tested; ledger.load_history shows it beside the other runs.
+    git_sha is what the caller says in DBT_ENV_CUSTOM_ENV_GIT_SHA, since dbt knows of no commit.
 #}
 
 {% macro build_started() %}
@@ -13,10 +14,13 @@
         {% do run_query("create schema if not exists ledger") %}
         {% do run_query("create table if not exists ledger.build_runs (" ~ build_runs_columns() ~ ")") %}
         {# A table of before. #}
-        {% do run_query("alter table ledger.build_runs add column if not exists nodes text") %}
+        {% for column in ('nodes text', 'selection text', 'dbt_version text', 'git_sha text', 'failed_tests integer') %}
+            {% do run_query("alter table ledger.build_runs add column if not exists " ~ column) %}
+        {% endfor %}
+        {% do run_query("create table if not exists ledger.operation_runs (" ~ operation_runs_columns() ~ ")") %}
         {% set start %}
             insert into ledger.build_runs
-                (invocation_id, command, vars, is_whole, is_tested, relations, nodes, started_at)
+                (invocation_id, command, vars, is_whole, is_tested, relations, nodes, selection, dbt_version, git_sha, started_at)
             values (
                 {{ build_text(invocation_id) }},
                 {{ build_text(flags.WHICH) }},
@@ -25,6 +29,9 @@
                 {{ scope.is_tested }},
                 {{ build_text(tojson(scope.relations)) }},
                 {{ build_text(tojson(scope.nodes)) }},
+                {{ build_text(build_selection()) }},
+                {{ build_text(dbt_version) }},
+                {{ build_text(dbt_metadata_envs.GIT_SHA) if dbt_metadata_envs.get('GIT_SHA') else 'null' }},
                 {{ build_text(run_started_at.strftime('%Y-%m-%d %H:%M:%S.%f')) }}
             )
         {% endset %}
@@ -46,7 +53,21 @@
     started_at timestamp not null,
     finished_at timestamp,
     failures integer,
-    nodes text
+    nodes text,
+    selection text,
+    dbt_version text,
+    git_sha text,
+    failed_tests integer
+{% endmacro %}
+
+{# What the run was asked for, in the words of its caller. #}
+{% macro build_selection() %}
+    {% set words = [] %}
+    {% for word in ('select', 'exclude', 'selector') %}
+        {% set given = invocation_args_dict.get(word) or invocation_args_dict.get({'select': 'models'}.get(word, '')) %}
+        {% if given %}{% do words.append(('--' ~ word ~ ' ' if word != 'select' else '') ~ (given if given is string else given | join(' '))) %}{% endif %}
+    {% endfor %}
+    {{ return(words | join(' ') or 'everything') }}
 {% endmacro %}
 
 {% macro build_finished(results) %}
@@ -55,7 +76,8 @@
     update ledger.build_runs
     set
         finished_at = {{ build_text(modules.datetime.datetime.now(modules.pytz.utc).strftime('%Y-%m-%d %H:%M:%S.%f')) }},
-        failures = {{ failed | length }}
+        failures = {{ failed | length }},
+        failed_tests = {{ failed | selectattr('node.resource_type', 'in', ['test', 'unit_test']) | list | length }}
     where invocation_id = {{ build_text(invocation_id) }};
 {% endmacro %}
 
