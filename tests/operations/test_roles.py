@@ -148,6 +148,7 @@ def test_the_loader_sees_and_touches_raw_only(house: RoledHouse, statement: str)
         ("select count(*) from intermediate.int_pseudonyms", "schema intermediate"),
         ("select count(*) from marts.fct_utility_bills", "schema marts"),
         ("select count(*) from ledger.build_runs", "schema ledger"),
+        ("select count(*) from ledger.operation_runs", "schema ledger"),
         ("insert into published.dim_products select * from published.dim_products", "table dim_products"),
         ("update published.publication set dbt_vars = 'x'", "table publication"),
         ("delete from published.dim_products", "table dim_products"),

@@ -106,6 +106,11 @@ def test_a_scheduler_is_told_and_the_ledger_remembers(landed: TestWarehouse, tmp
         "2 days old, landed 2026-01-01 01:00 UTC (late after 2 days, stale after 4 days)"
         in said[("smart_meters", "meter_readings")]
     )
+    counted = "late_tables, stale_tables, message"
+    kept = f"select subject, status, code, {counted} from ledger.operation_runs order by started_at"
+    assert landed.query(kept)[-1] == (
+        "smart_meters", "failed", "FRESHNESS_STALE", 1, 1, "stale or missing: smart_meters.products; land them",
+    )  # fmt: skip
     landed.query("update raw.landed_files set source = 'smart_meters' where source = 'another'")
     # Late is shown and fails nothing.
     told = tmp_path / "outcome.json"
@@ -114,6 +119,9 @@ def test_a_scheduler_is_told_and_the_ledger_remembers(landed: TestWarehouse, tmp
     assert {one["table"]: one["verdict"] for one in json.loads(told.read_text())} == {
         "agreements": "fresh", "meter_readings": "late", "meterpoints": "fresh", "products": "fresh",
     }  # fmt: skip
+    assert landed.query(kept)[-1] == (
+        "smart_meters", "ok", "FRESHNESS_LATE", 1, 0, "late: smart_meters.meter_readings",
+    )  # fmt: skip
     assert freshness(landed, tmp_path, "smart_meters", "--now", "2026-01-05T01:00:01Z")[0] == 1
 
 
