@@ -185,26 +185,10 @@ class PostgresWarehouse:
         """A psycopg2 connection that commits each statement. Tries three times while the server is unreachable."""
         import psycopg2
 
-        s = self.settings
-        options = f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s" + (
-            f" -c search_path={search_path}" if search_path else ""
-        )
+        parameters = connection_parameters(self.settings, self.application, search_path)
         for attempt in range(1, CONNECT_TRIES + 1):
             try:
-                connection = psycopg2.connect(
-                    host=s.pghost,
-                    port=s.pgport,
-                    user=s.pguser,
-                    password=s.pgpassword.get_secret_value() if s.pgpassword else None,
-                    dbname=s.pgdatabase,
-                    sslmode=s.pgsslmode,
-                    # libpq knows the variable too, but not where it stands in .env only.
-                    sslrootcert=_certificates(s),
-                    connect_timeout=CONNECT_SECONDS,
-                    keepalives_idle=30,
-                    application_name=application_name(self.application),
-                    options=options,
-                )
+                connection = psycopg2.connect(**parameters)
                 connection.autocommit = True
                 return connection
             except psycopg2.OperationalError as error:
@@ -243,6 +227,29 @@ class PostgresWarehouse:
 
     def close(self) -> None:
         self.connection.close()
+
+
+def connection_parameters(
+    settings: WarehouseSettings, application: str, search_path: str | None = None
+) -> dict[str, Any]:
+    """What psycopg2.connect is given, the password included."""
+    options = f"-c timezone=UTC -c lock_timeout={LOCK_SECONDS}s" + (
+        f" -c search_path={search_path}" if search_path else ""
+    )
+    return {
+        "host": settings.pghost,
+        "port": settings.pgport,
+        "user": settings.pguser,
+        "password": settings.pgpassword.get_secret_value() if settings.pgpassword else None,
+        "dbname": settings.pgdatabase,
+        "sslmode": settings.pgsslmode,
+        # libpq knows the variable too, but not where it stands in .env only.
+        "sslrootcert": _certificates(settings),
+        "connect_timeout": CONNECT_SECONDS,
+        "keepalives_idle": 30,
+        "application_name": application_name(application),
+        "options": options,
+    }
 
 
 def _certificates(settings: WarehouseSettings) -> str | None:

@@ -46,7 +46,7 @@ def of_postgres(description: Any, rows: list[tuple[Any, ...]]) -> pa.Table:
     for column, values in zip(description, columns, strict=True):
         names.append(column.name)
         arrays.append(_array(column, list(values)))
-    return pa.table(dict(zip(names, arrays, strict=True))) if names else pa.table({})
+    return pa.Table.from_arrays(arrays, names)
 
 
 def _array(column: Any, values: list[Any]) -> pa.Array:
