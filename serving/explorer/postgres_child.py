@@ -76,15 +76,18 @@ def _begun(connection: Any, asked: dict[str, Any]) -> Any:
     """One copy to the end, though another may be published meanwhile (docs/decisions/0006-publish.md)."""
     import psycopg2.errors
 
-    connection.autocommit = True
+    connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     cursor = connection.cursor()
-    cursor.execute("begin isolation level repeatable read read only")
     cursor.execute(
         f"set local statement_timeout = {int(asked['seconds'] * 1000)}; set local lock_timeout = '2s'; "
         "set local idle_in_transaction_session_timeout = '10s'; set local client_connection_check_interval = '500ms'; "
         "set local work_mem = '16MB'; set local max_parallel_workers_per_gather = 0; set local jit = off; "
         "set local standard_conforming_strings = on; set local search_path = published; set local timezone = 'UTC'"
     )
+    try:
+        cursor.execute("lock table published.publication in access share mode")
+    except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
+        raise Refused("NOTHING_PUBLISHED", "nothing is published yet; run `make run`.") from None
     cursor.execute(_MAY)
     is_powerful, is_member, sees, writes = cursor.fetchone()
     excess = [
@@ -103,10 +106,6 @@ def _begun(connection: Any, asked: dict[str, Any]) -> Any:
             f"{asked['connection']['user']} {', '.join(excess)}: people's SQL is not run as that role. Set "
             "EXPLORER_PGUSER and EXPLORER_PGPASSWORD to a role that reads the schema published only.",
         )
-    try:
-        cursor.execute("lock table published.publication in access share mode")
-    except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
-        raise Refused("NOTHING_PUBLISHED", "nothing is published yet; run `make run`.") from None
     cursor.execute(f"select {', '.join(asked['fields'])} from published.publication")
     return cursor.fetchone()
 
