@@ -1,0 +1,4 @@
+"""The pages people open on a Monday: Streamlit over the published copy. No business rule is computed here.
+
+`queries/` asks and returns Arrow tables; `pages/` draws, one file a page. `make dashboard` starts it.
+"""

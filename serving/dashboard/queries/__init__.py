@@ -1,0 +1,1 @@
+"""What the pages ask: one module a page, plain SQL that both engines read alike."""
