@@ -73,7 +73,7 @@ def test_packages_come_from_the_lock_and_airflow_only_where_it_runs() -> None:
     assert synced == {
         "airflow": ["--locked --no-dev --group airflow --all-extras"],
         "docs": ["--locked --no-dev"],
-        "serving": ["--locked --no-dev"],
+        "serving": ["--locked --no-dev --group serving"],
     }
     (uv,) = re.findall(r"^UV_VERSION := (\S+)$", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
     for name in synced:

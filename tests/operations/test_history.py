@@ -12,7 +12,10 @@ from tests.operations.small_house import SmallHouse
 from tests.operations.test_backup import CHANGED, emptied
 from tests.postgres_server import execute
 
-FOUND = "select kind, subject, status, code, row_count from ledger.operation_runs where kind <> 'publication' order by started_at"
+FOUND = (
+    "select kind, subject, status, code, row_count from ledger.operation_runs "
+    "where kind <> 'publication' order by started_at"
+)
 
 
 def rows_of(house: SmallHouse) -> int:
