@@ -177,6 +177,8 @@ def test_engines_build_the_same_rows(duckdb_built: Built, postgres_built: Built)
     for table in TABLES:
         ours, theirs = duckdb_built.now[table], postgres_built.now[table]
         assert [list(row) for row in ours[:1]] == [list(row) for row in theirs[:1]], table
-        key = lambda row: repr(list(row.values()))  # noqa: E731
+        # The names and clocks of dbt's own runs differ, and theirs alone: landings are those of the story.
+        own = {"run_id", "duration_s", "started_at", "finished_at"}
+        key = lambda row: repr([v for n, v in row.items() if row.get("kind") != "build" or n not in own])  # noqa: E731, B023
         assert sorted(map(key, ours)) == sorted(map(key, theirs)), table
         assert ours, table
