@@ -11,10 +11,9 @@ from __future__ import annotations
 import logging
 import secrets
 import shutil
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from ingestion.locking import Check, locked_warehouse
 from ingestion.packages import Packages, Part, PartFailed, warehouse_id
 from ingestion.report import Outcome, Report
 from ingestion.run import Options, SourceRun
-from ingestion.settings import ROOT, LandingSettings, read
+from ingestion.settings import LandingSettings, git_sha, read
 from ingestion.source import Batch, LakeFile, Problem, Source, SourceError, Unchanged
 from ingestion.warehouse import RAW, Warehouse, brief, columns, literal, quoted
 
@@ -307,7 +306,7 @@ class Landing:
             "at": ledger.now(),
             "asked": self.options.asked,
             "dlt_version": dlt.__version__,
-            "git_sha": _git_sha(),
+            "git_sha": git_sha(),
         }
         if event == "finished":
             first = outcome.problems[0] if outcome.problems else None
@@ -339,12 +338,3 @@ class Landing:
             )
             raise LandingError("CONFIG_CLOCK", advice)
         self.packages.load(schema, parts, wanted, check)
-
-
-def _git_sha() -> str | None:
-    with suppress(OSError, subprocess.SubprocessError):
-        done = subprocess.run(
-            ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, timeout=5, check=True
-        )
-        return done.stdout.strip()
-    return None

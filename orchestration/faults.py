@@ -7,7 +7,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from typing import Any
+
+from airflow.sdk.definitions.callback import AsyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from alerting import Fault, open_faults, raise_fault, resolve_fault
 from alerting.faults import Severity
@@ -30,10 +34,22 @@ def failed(owner: str, playbook: str) -> Callable[[Any], None]:
 
 
 def passed(context: Any) -> None:
-    """For `on_success_callback`: the task's fault is over, and so is that its run was late."""
-    ti = context["ti"]
-    resolve_fault(_key(ti), "it passed")
-    resolve_fault(f"{ti.dag_id}/late", "it has come to its end")
+    """For `on_success_callback`: the task's fault is over."""
+    resolve_fault(_key(context["ti"]), "it passed")
+
+
+def ended(context: Any) -> None:
+    """For `on_success_callback` of the task that a run is for: its fault is over, and so is that the run was late."""
+    passed(context)
+    resolve_fault(f"{context['ti'].dag_id}/late", "it has come to its end")
+
+
+def deadline(dag_id: str, patience: timedelta, owner: str, playbook: str) -> DeadlineAlert:
+    """A warning when a run has not ended so long after it was queued."""
+    told = {"dag_id": dag_id, "minutes": patience // timedelta(minutes=1), "owner": owner, "playbook": playbook}
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=patience, callback=AsyncCallback(late, kwargs=told)
+    )
 
 
 async def late(context: Any = None, dag_id: str = "", minutes: int = 0, owner: str = "", playbook: str = "") -> None:

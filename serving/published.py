@@ -35,6 +35,8 @@ WAIT_SECONDS = 10.0
 QUERY_SECONDS = 10.0
 """How long an answer may take."""
 
+FIELDS = ("invocation_id", "built_at", "published_at", "dbt_vars", "relations", "git_sha")
+"""Columns of the table `publication`, in the order of Publication."""
 _PARAMETER = re.compile(r"\$([a-z_]+)")
 _NOTHING = "nothing is published yet; run `make run`."
 
@@ -193,7 +195,7 @@ class PublishedFile:
                 # Cursors of the connection that is let go keep the old file until their answer is read.
                 self._connection = self._attached()
                 cursor = self._connection.cursor()
-                (row,) = cursor.execute(f"select {_FIELDS} from published.main.publication").fetchall()
+                (row,) = cursor.execute(f"select {', '.join(FIELDS)} from published.main.publication").fetchall()
                 self._publication = Publication(*row)
                 self._identity = identity
             assert self._publication is not None
@@ -293,13 +295,11 @@ class PublishedSchema:
                 cursor.execute(f"lock table {PUBLISHED}.publication in access share mode")
             except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
                 raise NotPublished("NOTHING_PUBLISHED", _NOTHING) from None
-            cursor.execute(f"select {_FIELDS} from {PUBLISHED}.publication")
+            cursor.execute(f"select {', '.join(FIELDS)} from {PUBLISHED}.publication")
             return Publication(*cursor.fetchone())
 
 
 # --------------------------------------------------------------------------------------------------------------------
-
-_FIELDS = "invocation_id, built_at, published_at, dbt_vars, relations, git_sha"
 
 
 def _too_long() -> WarehouseError:

@@ -15,7 +15,9 @@ from orchestration.project import POOL, building_dag, retry_delay
 OWNER = "transformation"
 PLAYBOOK = "build-failed"
 EVERYTHING = "everything"
-TOLD: dict[str, Any] = {"on_failure_callback": faults.failed(OWNER, PLAYBOOK), "on_success_callback": faults.passed}
+PATIENCE = timedelta(hours=2)
+"""A build that waits for the warehouse behind all others and is tried again still ends within it."""
+FAILING = faults.failed(OWNER, PLAYBOOK)
 AGAIN: dict[str, Any] = {"retries": 2, "retry_delay": retry_delay(), "retry_exponential_backoff": True}
 FULL_REFRESH = Param(False, type="boolean", description="Build incremental models anew from raw.")
 
@@ -50,6 +52,7 @@ def building(what: str) -> DAG:
         dagrun_timeout=timedelta(hours=6),
         tags=["building", what],
         params=params,
+        deadline=faults.deadline(building_dag(what), PATIENCE, OWNER, PLAYBOOK),
         default_args={"owner": OWNER},
     ) as dag:
         build = DbtBuild(
@@ -61,14 +64,16 @@ def building(what: str) -> DAG:
             priority_weight=10,
             execution_timeout=timedelta(hours=3),
             outlets=[schedules.built(what)],
+            on_failure_callback=FAILING,
+            on_success_callback=faults.ended,
             **AGAIN,
-            **TOLD,
         )
         if not is_whole:
             # A part stands on the other parts: where nothing has ever been built, everything is, once.
             first = House(
                 task_id="first", module="publishing", arguments=["build", "--if-missing"], pool=POOL,
-                execution_timeout=timedelta(hours=3), **AGAIN, **TOLD,
+                execution_timeout=timedelta(hours=3), on_failure_callback=FAILING, on_success_callback=faults.passed,
+                **AGAIN,
             )  # fmt: skip
             first >> build
         graph.draw("dbt", "build", models)

@@ -9,7 +9,7 @@ from airflow.sdk import DAG, CronTriggerTimetable
 from ingestion import registry
 from orchestration import faults
 from orchestration.freshness import Freshness
-from orchestration.project import POOL, retry_delay
+from orchestration.project import POOL
 
 OWNER = "ingestion"
 
@@ -27,8 +27,6 @@ with DAG(
             task_id=_name,
             source=_name,
             pool=POOL,
-            retries=2,
-            retry_delay=retry_delay(),
             execution_timeout=timedelta(minutes=15),
             on_failure_callback=faults.failed(OWNER, "source-late"),
             on_success_callback=faults.passed,

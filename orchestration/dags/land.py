@@ -6,8 +6,6 @@ from datetime import timedelta
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import DAG, Param
-from airflow.sdk.definitions.callback import AsyncCallback
-from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from ingestion import registry
 from ingestion.source import Source
@@ -47,19 +45,7 @@ def landing(source: Source) -> DAG:
                 [], type="array", items={"type": "string"}, description="The source's own words, each NAME=VALUE."
             ),
         },
-        deadline=DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
-            interval=patience,
-            callback=AsyncCallback(
-                faults.late,
-                kwargs={
-                    "dag_id": name,
-                    "minutes": patience // timedelta(minutes=1),
-                    "owner": OWNER,
-                    "playbook": "source-late",
-                },
-            ),
-        ),
+        deadline=faults.deadline(name, patience, OWNER, "source-late"),
         default_args={"owner": OWNER},
     ) as dag:
         land = Land(
@@ -72,7 +58,7 @@ def landing(source: Source) -> DAG:
             max_retry_delay=timedelta(minutes=30),
             execution_timeout=timedelta(hours=2),
             on_failure_callback=faults.failed(OWNER, PLAYBOOK),
-            on_success_callback=faults.passed,
+            on_success_callback=faults.ended,
         )
         # What landed beside a broken file is built all the same; the run is red until everything lands.
         land >> TellLanded(

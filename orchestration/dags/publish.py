@@ -21,6 +21,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["publishing"],
+    deadline=faults.deadline("publish", timedelta(hours=2), OWNER, "publish-failed"),
     default_args={"owner": OWNER},
 ) as dag:
     House(
@@ -34,5 +35,5 @@ with DAG(
         retry_exponential_backoff=True,
         execution_timeout=timedelta(hours=1),
         on_failure_callback=faults.failed(OWNER, "publish-failed"),
-        on_success_callback=faults.passed,
+        on_success_callback=faults.ended,
     )

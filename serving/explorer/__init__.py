@@ -5,7 +5,7 @@
 
 The parser's wall (`parser.py`) lets only what it knows pass. The engine's wall (`duckdb_child.py`, `postgres_child.py`
 and what its role may do) holds alone when the parser is fooled. Each question is written down (`audit.py`).
-docs/decisions/0025-explorer.md says why.
+docs/decisions/0023-explorer.md says why.
 
 Importing this is cheap: the processes that carry questions out do it, too.
 """

@@ -21,7 +21,7 @@ from publishing.publish import published_path
 from serving.explorer import audit, parser
 from serving.explorer.answers import MAX_ROWS, ExplorerError, Plan, Result
 from serving.explorer.processes import Carried, carry
-from serving.published import Publication, PublishedFile, PublishedSchema
+from serving.published import FIELDS, Publication, PublishedFile, PublishedSchema
 
 SECONDS = 10.0
 MAX_BYTES = 64_000_000
@@ -29,7 +29,6 @@ AT_ONCE = 4
 """Questions at once in one process: with one more session, which ends another, they fill the limit of the role (5)."""
 WAIT_SECONDS = 10.0
 
-_FIELDS = ("invocation_id", "built_at", "published_at", "dbt_vars", "relations", "git_sha")
 _HERE = Path(__file__).resolve().parent
 _turns = threading.BoundedSemaphore(AT_ONCE)
 
@@ -116,7 +115,7 @@ def _run(settings: WarehouseSettings, statement: str, limit: int | None) -> Run:
         "is_plan": limit is None,
         "bytes": MAX_BYTES,
         "seconds": SECONDS,
-        "fields": _FIELDS,
+        "fields": FIELDS,
     }
     if settings.warehouse == "duckdb":
         path = published_path(absolute(settings.warehouse_path))

@@ -35,7 +35,7 @@ def main() -> None:
         fences.close_doors()
         table, is_truncated = _answered(connection, asked)
         fences.send(table)
-    except Refused as refusal:
+    except fences.Refused as refusal:
         fences.tell(code=refusal.code, message=refusal.message)
     except (duckdb.OutOfMemoryException, MemoryError, pa.ArrowMemoryError):
         fences.tell(code="QUERY_TOO_LARGE", message=f"it needs more than {MEMORY} of memory; ask for less at once")
@@ -43,12 +43,6 @@ def main() -> None:
         fences.tell(code="QUERY_FAILED", message=str(error).strip()[:2000])
     else:
         fences.tell(code="OK", publication=publication, is_truncated=is_truncated)
-
-
-class Refused(Exception):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
 
 
 def _opened(path: str) -> Any:
@@ -80,13 +74,14 @@ def _answered(connection: Any, asked: dict[str, Any]) -> tuple[Any, bool]:
     import pyarrow as pa
 
     import serving.arrow
+    from serving.explorer import fences
 
     try:
         statements = connection.extract_statements(asked["sql"])
     except IndexError:  # raised for some lists of statements
         statements = []
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise Refused("QUERY_DENIED", "only one statement, a SELECT, is answered here")
+        raise fences.Refused("QUERY_DENIED", "only one statement, a SELECT, is answered here")
     if asked["is_plan"]:
         found = connection.execute(f"explain {asked['sql']}").fetchall()
         return pa.table({"plan": [row[-1] for row in found]}), False
@@ -96,7 +91,7 @@ def _answered(connection: Any, asked: dict[str, Any]) -> tuple[Any, bool]:
         batches.append(batch)
         rows, size = rows + batch.num_rows, size + batch.nbytes
         if size > asked["bytes"]:
-            raise Refused("QUERY_TOO_LARGE", f"the answer is larger than {asked['bytes'] // 1_000_000} MB")
+            raise fences.Refused("QUERY_TOO_LARGE", f"the answer is larger than {asked['bytes'] // 1_000_000} MB")
         if rows > asked["rows"]:
             break
     table = pa.Table.from_batches(batches, reader.schema).slice(0, asked["rows"])

@@ -16,6 +16,14 @@ _NEW_USER, _NEW_NETWORK = 0x10000000, 0x40000000
 _NOBODY = 65534
 
 
+class Refused(Exception):
+    """The child will not answer, and says why."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code, self.message = code, message
+
+
 def limit(seconds: float) -> None:
     """Before anything is opened: memory, processor time, no core file, no file that is written grows."""
     cpu = int(seconds) + 2

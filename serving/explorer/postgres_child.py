@@ -48,7 +48,7 @@ def main() -> None:
         publication = _begun(connection, asked)
         table, is_truncated = _answered(connection, asked)
         fences.send(table)
-    except Refused as refusal:
+    except fences.Refused as refusal:
         fences.tell(code=refusal.code, message=refusal.message)
     except (MemoryError, pa.ArrowMemoryError, psycopg2.errors.OutOfMemory, psycopg2.errors.ProgramLimitExceeded):
         fences.tell(code="QUERY_TOO_LARGE", message="it needs more memory than a question may have; ask for less")
@@ -66,15 +66,11 @@ def main() -> None:
         fences.tell(code="OK", publication=publication, is_truncated=is_truncated)
 
 
-class Refused(Exception):
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code, self.message = code, message
-
-
 def _begun(connection: Any, asked: dict[str, Any]) -> Any:
     """One copy to the end, though another may be published meanwhile (docs/decisions/0006-publish.md)."""
     import psycopg2.errors
+
+    from serving.explorer import fences
 
     connection.set_session(isolation_level="REPEATABLE READ", readonly=True)
     cursor = connection.cursor()
@@ -87,7 +83,7 @@ def _begun(connection: Any, asked: dict[str, Any]) -> Any:
     try:
         cursor.execute("lock table published.publication in access share mode")
     except (psycopg2.errors.UndefinedTable, psycopg2.errors.InvalidSchemaName):
-        raise Refused("NOTHING_PUBLISHED", "nothing is published yet; run `make run`.") from None
+        raise fences.Refused("NOTHING_PUBLISHED", "nothing is published yet; run `make run`.") from None
     cursor.execute(_MAY)
     is_powerful, is_member, sees, writes = cursor.fetchone()
     excess = [
@@ -101,7 +97,7 @@ def _begun(connection: Any, asked: dict[str, Any]) -> Any:
         if has
     ]
     if excess:
-        raise Refused(
+        raise fences.Refused(
             "EXPLORER_ROLE",
             f"{asked['connection']['user']} {', '.join(excess)}: people's SQL is not run as that role. Set "
             "EXPLORER_PGUSER and EXPLORER_PGPASSWORD to a role that reads the schema published only.",
@@ -114,6 +110,7 @@ def _answered(connection: Any, asked: dict[str, Any]) -> tuple[Any, bool]:
     import pyarrow as pa
 
     import serving.arrow
+    from serving.explorer import fences
 
     if asked["is_plan"]:
         cursor = connection.cursor()
@@ -131,10 +128,10 @@ def _answered(connection: Any, asked: dict[str, Any]) -> tuple[Any, bool]:
         rows += found
         size += sum(len(value) if isinstance(value, str) else 16 for row in found for value in row)
         if size > asked["bytes"]:
-            raise Refused("QUERY_TOO_LARGE", f"the answer is larger than {asked['bytes'] // 1_000_000} MB")
+            raise fences.Refused("QUERY_TOO_LARGE", f"the answer is larger than {asked['bytes'] // 1_000_000} MB")
         chunk = CHUNK
     if cursor.description is None:
-        raise Refused("QUERY_DENIED", "only a SELECT is answered here")
+        raise fences.Refused("QUERY_DENIED", "only a SELECT is answered here")
     return serving.arrow.of_postgres(cursor.description, rows[: asked["rows"]]), len(rows) > asked["rows"]
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from ingestion.settings import ROOT
 from tests.conftest import duckdb_warehouse, postgres_warehouse
+from tests.operations.commands import apply_roles
+from tests.operations.roled_house import RoledHouse
 from tests.operations.small_house import SmallHouse, made, small_house_in
 from tests.postgres_server import execute, fresh_database, postgres_server
 
@@ -38,6 +40,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "simulator", "make", "--out", str(out), *size]
     subprocess.run(command, cwd=ROOT, check=True, timeout=300)
     return out
+
+
+@pytest.fixture(scope="session")
+def house(server: dict[str, str], world: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RoledHouse]:
+    """Roles applied to an empty database, then landed as loader, built and published as transformer."""
+    with fresh_database(server) as admin:
+        apply_roles(admin)
+        made = RoledHouse(admin, world, tmp_path_factory.mktemp("roled"))
+        made.of("loader").land()
+        made.of("transformer").dbt("build")
+        made.of("transformer").run("python", "-m", "publishing")
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -175,8 +175,9 @@ def running(env: Mapping[str, str], world: Path) -> Iterator[Airflow]:
 
 def children(command: str) -> list[int]:
     """Process ids of running programs whose command line has these words."""
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if command in line and "ps -eo" not in line]
+    # Twice wide: without it, a COLUMNS in the environment cuts the command lines off.
+    listed = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    return [int(line.split()[0]) for line in listed.splitlines() if command in line and "ps -ewwo" not in line]
 
 
 def told(hook: Any) -> list[tuple[str, str, str]]:

@@ -52,10 +52,12 @@ def test_from_empty_to_published_marts(scheduled: Scheduled) -> None:
     airflow = scheduled.airflow
     airflow.until(lambda: all_is_quiet(airflow))
     for dag in (*LANDINGS, *BUILDINGS, "publish"):
-        for run in airflow.runs(dag):
+        for number, run in enumerate(airflow.runs(dag)):
             assert run["state"] == "success", (dag, airflow.tail())
             states = Counter(task["state"] for task in airflow.tasks(dag, run["dag_run_id"]).values())
-            assert set(states) == {"success"}, (dag, states)
+            # A source that is due again while this test runs has nothing new then.
+            may_be = {"success", "skipped"} if number and dag in LANDINGS else {"success"}
+            assert "success" in states and set(states) <= may_be, (dag, states)
     # No landing or build met another at the warehouse, and nobody was told of anything.
     assert all(
         task["try_number"] == 1

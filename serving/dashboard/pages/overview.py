@@ -42,13 +42,13 @@ def _totals() -> None:
 
 
 def _state() -> None:
-    tables = overview.freshness().to_pylist()
+    tables = [row for row in overview.freshness().to_pylist() if row["status"] != "not in use"]
     late = [row for row in tables if row["status"] in ("late", "stale", "never landed")]
     (found,) = overview.findings().to_pylist()
     if late:
         names = ", ".join(f"{row['source']}.{row['table_name']} ({row['status']})" for row in late)
         st.warning(f"Not fresh when this was built: {names}", icon=":material/schedule:")
-    else:
+    elif tables:
         st.success(f"All {len(tables)} tables in use were fresh when this was built.", icon=":material/check:")
     wrong = [
         f"{count:,} {words}"
@@ -64,7 +64,7 @@ def _state() -> None:
     ]
     if wrong:
         st.warning("To look at: " + "; ".join(wrong) + ".", icon=":material/search:")
-    if not found["unbalanced"]:
+    if found["balances"] and not found["unbalanced"]:
         st.success(f"{found['balances']:,} balances, nothing unexplained.", icon=":material/check:")
 
 

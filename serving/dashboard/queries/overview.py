@@ -1,4 +1,4 @@
-"""What is fresh, late and wrong, and how much of everything there was against the month before."""
+"""What is fresh, late and wrong, and how much of everything there was against the weeks before."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from serving.dashboard.reading import ask
 
 
 def freshness() -> pa.Table:
-    """One row per raw table that is expected to be fresh, the worst first; `age_s` in seconds, as of the build."""
+    """One row per raw table, the worst first, those that are not in use last; `age_s` in seconds, as of the build."""
     return ask(
         "select source, table_name, status, last_landed_at, age_s, late_after_s from source_freshness order by "
         "case status when 'stale' then 0 when 'never landed' then 1 when 'late' then 2 when 'fresh' then 3 else 4 end, "

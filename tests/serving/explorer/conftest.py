@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,10 @@ def asked(duckdb_copy: TestWarehouse, tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("METERHOUSE_DATA", str(tmp_path / "data"))
     return duckdb_copy
+
+
+@pytest.fixture
+def webserver() -> Iterator[int]:
+    """The port of a server on loopback that takes connections."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield int(server.getsockname()[1])

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from serving.explorer import ExplorerError, ask, asking, explain, history
 from tests.conftest import TestWarehouse
 from tests.serving.explorer.payloads import PAYLOADS
 
+ROOT = Path(__file__).resolve().parents[3]
 ENDLESS = "select count(*) from generate_series(1, 1000000) as a(i) cross join generate_series(1, 100000000) as b(j)"
 HARMLESS = {
     # They read the published copy or what the engine says of itself, and nothing else.
@@ -130,3 +134,15 @@ def test_a_plan_is_shown_and_the_statement_not_carried_out(asked: TestWarehouse)
     assert "AGGREGATE" in explain(f"select * from ({ENDLESS}) as n", "alice").text
     with pytest.raises(ExplorerError, match="only SELECT"):
         explain("delete from monthly_billing", "alice")
+
+
+def test_the_command_prints_the_answer_or_the_reason(asked: TestWarehouse) -> None:
+    def said(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "serving.explorer", *words]
+        return subprocess.run(command, cwd=ROOT, env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True)
+
+    answered = said("select i, generation from monthly_billing order by i", "--rows", "2")
+    assert answered.returncode == 0
+    assert answered.stdout.split() == ["i", "generation", "1", "1", "2", "1", "the", "first", "2", "rows"]
+    denied = said("drop table monthly_billing")
+    assert (denied.returncode, denied.stderr.startswith("QUERY_DENIED")) == (1, True)
