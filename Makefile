@@ -21,7 +21,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_SYSTEM_CERTS ?= true
 export UV_NATIVE_TLS ?= true
 
-.PHONY: help setup run sample ingest build freshness dashboard airflow test lint docs bench up down clean
+.PHONY: help setup run sample ingest build freshness dashboard api airflow test lint docs bench up down clean
 
 help: ## Show these verbs
 	@printf 'Meterhouse: bills, meter reads, weather, gas capacity and water sensors, from the wire to tested marts\n\n'
@@ -70,6 +70,9 @@ freshness: setup ## Say which sources have not landed for too long (exit code 1 
 
 dashboard: setup ## Show what is published on http://127.0.0.1:8501 (ARGS='--server.port 8502')
 	@python -m serving.dashboard $(ARGS)
+
+api: setup ## Answer programs on http://127.0.0.1:8000 (ARGS='--port 8001'); the first start prints a key
+	@python -m simulator run -- python -m serving.api serve $(ARGS)
 
 airflow: setup ## Start a local Airflow with everything wired, and print its address and login (ARGS='--port 8081')
 	@python -m simulator run -- python -m orchestration up $(ARGS)

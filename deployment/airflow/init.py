@@ -1,6 +1,6 @@
-"""What must be there before Airflow starts: the tables of its database, the administrator, the pool of the warehouse.
+"""What must be there before Airflow starts: tables of its database, administrator, the API's user, the warehouse's pool.
 
-    python init.py USER PASSWORD_FILE
+    python init.py ADMIN PASSWORD_FILE [USER PASSWORD_FILE]
 
 Repeating it changes nothing: a user that exists keeps the password it has. The commands run inside this process,
 through Airflow's own command line: as an argument of a process the password would stand in the list of processes.
@@ -30,16 +30,20 @@ def airflow(*arguments: str) -> None:
             raise
 
 
-def main(user: str, password_file: str) -> int:
-    password = Path(password_file).read_text(encoding="utf-8").strip()
-    if not password:
-        print(f"{password_file} is empty", file=sys.stderr)
-        return 1
+def main(*given: str) -> int:
+    # Of Airflow's own roles, `User` is the least that may start a run.
+    wanted = list(zip(given[::2], given[1::2], ("Admin", "User"), strict=False))
+    passwords = {user: Path(file).read_text(encoding="utf-8").strip() for user, file, _ in wanted}
+    for user, file, _ in wanted:
+        if not passwords[user]:
+            print(f"{file} is empty", file=sys.stderr)
+            return 1
     airflow("db", "migrate")
-    airflow(
-        *("users", "create", "--username", user, "--role", "Admin", "--password", password),
-        *("--firstname", "Meterhouse", "--lastname", "Administrator", "--email", f"{user}@localhost"),
-    )
+    for user, _, role in wanted:
+        airflow(
+            *("users", "create", "--username", user, "--role", role, "--password", passwords[user]),
+            *("--firstname", "Meterhouse", "--lastname", role, "--email", f"{user}@localhost"),
+        )
     airflow("pools", "set", *POOL)
     return 0
 

@@ -17,14 +17,12 @@ from tests.deployment.compose import COMPOSE, ROOT, Service
 FILES = [COMPOSE, ROOT / "deployment" / "sample.yaml"]
 SERVICES: dict[str, Service] = compose.load()["services"]
 ONE_SHOTS = compose.one_shots(SERVICES)
-# They come with the rooms of serving/, and their health checks with them.
-COMING = {"api"}
 READERS = {"dashboard", "api"}
 # Its start writes into its own code; the reason stands beside it.
 WRITES_ITS_ROOT = {"pgadmin"}
 WRITERS = {
     "warehouse", "airflow-database", "object-store", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor",
-    "airflow-triggerer", "prometheus", "grafana", "pgadmin",
+    "airflow-triggerer", "prometheus", "grafana", "pgadmin", "api",
 }  # fmt: skip
 AIRFLOW = [name for name, service in SERVICES.items() if "AIRFLOW_HOME" in service.get("environment", {})]
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -65,10 +63,10 @@ def test_the_services_are_the_ones_that_are_meant() -> None:
     assert set(SERVICES) == {
         "preflight", "warehouse", "warehouse-roles", "object-store", "lake-bucket", "airflow-database", "airflow-init",
         "airflow-api-server", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer", "docs", "dashboard",
-        "api", "statsd-exporter", "warehouse-exporter", "prometheus", "grafana", "pgadmin",
+        "api", "redis", "statsd-exporter", "warehouse-exporter", "prometheus", "grafana", "pgadmin",
     }  # fmt: skip
     profiles = {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service}
-    assert profiles == {"dashboard": ["serving"], "api": ["serving"], "pgadmin": ["tools"]}
+    assert profiles == {"dashboard": ["serving"], "pgadmin": ["tools"]}
     assert sorted(ONE_SHOTS) == ["airflow-init", "lake-bucket", "preflight", "warehouse-roles"]
 
 
@@ -78,10 +76,6 @@ def test_a_service_has_a_health_check_or_ends(name: str) -> None:
     if name in ONE_SHOTS:
         assert "healthcheck" not in service
         assert service["restart"] in ("no", "on-failure:3")
-    elif name in COMING:
-        assert not (ROOT / "serving" / name / "__main__.py").exists(), (
-            "its room is here: give it a command and a health check"
-        )
     else:
         assert service["healthcheck"]["test"][0] == "CMD", "no shell that could be missing in an image"
         assert service["restart"] == "unless-stopped"
@@ -147,6 +141,7 @@ def test_who_can_speak_with_whom() -> None:
         return {name for name, service in SERVICES.items() if network in service.get("networks", [])}
 
     assert members("metadata") == {"airflow-database", *AIRFLOW}
+    assert members("cache") == {"redis", "api"}
     assert members("lake") == {"object-store", "lake-bucket", "airflow-scheduler"}
     assert members("warehouse") == {
         "warehouse", "warehouse-roles", "warehouse-exporter", "airflow-scheduler", "dashboard", "api", "pgadmin",
@@ -264,8 +259,10 @@ def test_what_serves_reads_as_the_reader_and_knows_no_other_password() -> None:
     for name in READERS:
         service = SERVICES[name]
         assert compose.environment(service)["PGUSER"] == "meterhouse_reader"
-        assert service["secrets"] == ["warehouse_reader_password", "database_ca"]
-        assert "volumes" not in service
+        # The API starts runs of Airflow, as a user who may do that and little else.
+        more = ["airflow_api_user_password"] if name == "api" else []
+        assert service["secrets"] == ["warehouse_reader_password", "database_ca", *more]
+        assert service.get("volumes", []) == (["api:/var/lib/meterhouse"] if name == "api" else [])
 
 
 # --- Airflow --------------------------------------------------------------------------------------------------
