@@ -1,4 +1,4 @@
-"""What must be there before Airflow starts: tables of its database, administrator, the API's user, the warehouse's pool.
+"""What must be there before Airflow starts: its tables, administrator, the API's user, the pool.
 
     python init.py ADMIN PASSWORD_FILE [USER PASSWORD_FILE]
 

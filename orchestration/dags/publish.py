@@ -24,7 +24,7 @@ with DAG(
     deadline=faults.deadline("publish", timedelta(hours=2), OWNER, "publish-failed"),
     default_args={"owner": OWNER},
 ) as dag:
-    House(
+    publish = House(
         task_id="publish",
         module="publishing",
         pool=POOL,
@@ -36,4 +36,15 @@ with DAG(
         execution_timeout=timedelta(hours=1),
         on_failure_callback=faults.failed(OWNER, "publish-failed"),
         on_success_callback=faults.ended,
+    )
+    # What the ledgers of the new copy found is told, and what they no longer find is over.
+    publish >> House(
+        task_id="watch",
+        module="serving.watch",
+        retries=3,
+        retry_delay=retry_delay(),
+        retry_exponential_backoff=True,
+        execution_timeout=timedelta(minutes=15),
+        on_failure_callback=faults.failed(OWNER, "publish-failed"),
+        on_success_callback=faults.passed,
     )

@@ -18,7 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from alerting import open_faults
 from ingestion.errors import LandingError
 from publishing.builds import NotPublished
-from serving.published import Published
+from serving.published import Publication, Published
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ class _Ledgers:
             with self._lock:
                 publication = self._published.publication()
                 if publication.etag != self._seen:
-                    self._kept = list(self._read())
+                    self._kept = list(self._read(publication))
                     self._seen = publication.etag
             yield from self._kept
             yield _gauge("meterhouse_built_timestamp_seconds", "When the published build ended.", publication.built_at)
@@ -107,9 +107,9 @@ class _Ledgers:
             faults.add_metric([severity], sum(one.severity == severity for one in found))
         yield faults
 
-    def _read(self) -> Iterator[Metric]:
+    def _read(self, publication: Publication) -> Iterator[Metric]:
         yield from self._landings()
-        yield from self._runs()
+        yield from self._runs(publication)
         landed = GaugeMetricFamily(
             "meterhouse_source_last_landed_timestamp_seconds", "When the raw table last got something.",
             labels=["source", "table"],
@@ -158,35 +158,39 @@ class _Ledgers:
         yield rows
         yield files
 
-    def _runs(self) -> Iterator[Metric]:
-        """The last run of each kind (and source) that has ended."""
+    def _runs(self, publication: Publication) -> Iterator[Metric]:
+        """The last run of each kind (and source) that has ended; of builds the one that is published, which its own
+        copy has as running."""
         labels = ["kind", "source"]
         seconds = GaugeMetricFamily("meterhouse_run_seconds", "How long the last one took.", labels=labels)
         failed = GaugeMetricFamily("meterhouse_run_failed", "1 when the last one failed.", labels=labels)
-        ended = GaugeMetricFamily(
-            "meterhouse_run_finished_timestamp_seconds", "When the last one ended.", labels=labels
-        )
-        tests = GaugeMetricFamily("meterhouse_tests_failed", "Tests that failed in the last build.")
-        newest: dict[tuple[str, str], dict[str, Any]] = {}
-        for row in self._rows(
-            "select h.kind, h.source, h.status, h.duration_s, h.finished_at, h.tests_failed from load_history as h "
-            "inner join (select kind, coalesce(source, '') as source, max(finished_at) as finished_at "
-            "from load_history where finished_at is not null group by 1, 2) as l "
-            "on l.kind = h.kind and l.source = coalesce(h.source, '') and l.finished_at = h.finished_at"
-        ):
-            newest[(row["kind"], row["source"] or "")] = row
+        ended = GaugeMetricFamily("meterhouse_run_finished_timestamp_seconds", "When it ended.", labels=labels)
+        newest = {
+            (row["kind"], row["source"] or ""): row
+            for row in self._rows(
+                "select h.kind, h.source, h.status, h.duration_s, h.finished_at from load_history as h "
+                "inner join (select kind, coalesce(source, '') as source, max(finished_at) as finished_at "
+                "from load_history where finished_at is not null group by 1, 2) as l "
+                "on l.kind = h.kind and l.source = coalesce(h.source, '') and l.finished_at = h.finished_at"
+            )
+        }
+        for row in self._rows("select started_at from load_history where run_id = $run", run=publication.invocation_id):
+            took = (publication.built_at - row["started_at"]).total_seconds()
+            newest["build", ""] = {"status": "ok", "duration_s": took, "finished_at": publication.built_at}
         for (kind, source), row in sorted(newest.items()):
-            at, took = row["finished_at"], row["duration_s"]
-            if took is not None:
-                seconds.add_metric([kind, source], float(took))
+            if row["duration_s"] is not None:
+                seconds.add_metric([kind, source], float(row["duration_s"]))
             failed.add_metric([kind, source], float(row["status"] == "failed"))
-            ended.add_metric([kind, source], _seconds(at))
-            if kind == "build" and row["tests_failed"] is not None:
-                tests.add_metric([], float(row["tests_failed"]))
-        yield from (seconds, failed, ended, tests)
+            ended.add_metric([kind, source], _seconds(row["finished_at"]))
+        yield from (seconds, failed, ended)
+        # A build that failed is in the copies after it: how many did is known, not that one just has.
+        tests = CounterMetricFamily("meterhouse_tests_failed", "Tests that failed, in all builds on record.")
+        (row,) = self._rows("select coalesce(sum(tests_failed), 0) as n from load_history where kind = 'build'")
+        tests.add_metric([], float(row["n"]))
+        yield tests
 
-    def _rows(self, sql: str) -> list[dict[str, Any]]:
-        return list(self._published.ask(sql).table.to_pylist())
+    def _rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
+        return list(self._published.ask(sql, parameters).table.to_pylist())
 
 
 def _gauge(name: str, words: str, at: datetime) -> Metric:

@@ -22,7 +22,7 @@ FORBIDDEN = {
     # dbt and publishing are reached by their commands: an import would bring them into every task of the scheduler.
     "orchestration": {"dlt", "dbt", "publishing", "simulator"} | ON_TOP - {"orchestration"},
     "simulator": {"dlt", "dbt", "airflow", "ingestion", "publishing", "alerting"} | ON_TOP,
-    "serving": {"dlt", "dbt", "airflow", "simulator", "alerting"} | ON_TOP - {"serving"},
+    "serving": {"dlt", "dbt", "airflow", "simulator"} | ON_TOP - {"serving"},
     "bench": {"airflow", "operations", "orchestration"},
 }
 

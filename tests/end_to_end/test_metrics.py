@@ -31,11 +31,11 @@ def served(
 
 
 def told(api: Api) -> dict[str, dict[tuple[str, ...], float]]:
-    """Sample name, then values of its labels in their order, then the value."""
+    """Sample name, then values of its labels in the order of their names, then the value."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
     for family in text_string_to_metric_families(api.call("/metrics", key=None).text):
         for sample in family.samples:
-            found.setdefault(sample.name, {})[tuple(sample.labels.values())] = sample.value
+            found.setdefault(sample.name, {})[tuple(value for _, value in sorted(sample.labels.items()))] = sample.value
     return found
 
 
@@ -54,11 +54,22 @@ def test_the_figures_are_those_of_the_ledgers(served: tuple[House, Api]) -> None
         "select source, hop, rejected from {ledger}.conservation where measure = 'rows' and rejected > 0"
     )
     assert rejected
-    assert all(metrics["meterhouse_rows_rejected"][source, hop] == float(rows) for source, hop, rows in rejected)
+    assert all(metrics["meterhouse_rows_rejected"][hop, source] == float(rows) for source, hop, rows in rejected)
     fresh = house.ask("select source, table_name, last_landed_at from {ledger}.source_freshness")
     for source, table, at in [row for row in fresh if row[2]]:
         seen = metrics["meterhouse_source_last_landed_timestamp_seconds"][source, table]
         assert seen == pytest.approx(at.replace(tzinfo=UTC).timestamp(), abs=0.001)
+
+
+def test_the_build_that_is_published_passed_and_took_a_while(served: tuple[House, Api]) -> None:
+    house, api = served
+    metrics = told(api)
+    sources = house.ask("select distinct source from {ledger}.load_history where kind = 'landing'")
+    expected = {("build", ""), *(("landing", source) for (source,) in sources)}
+    assert {key for key in metrics["meterhouse_run_failed"] if key[0] in ("landing", "build")} == expected
+    assert metrics["meterhouse_run_failed"]["build", ""] == 0
+    assert 1 < metrics["meterhouse_run_seconds"]["build", ""] < 3600
+    assert metrics["meterhouse_tests_failed_total"][()] == 0
 
 
 def test_the_same_question_twice_is_one_hit(served: tuple[House, Api]) -> None:

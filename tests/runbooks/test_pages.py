@@ -17,7 +17,7 @@ from tests.end_to_end.conftest import House
 from tests.runbooks.terminal import ROOT, Command, missing, steps, terminal
 
 PAGES = ROOT / "docs" / "runbooks"
-PLAYBOOKS = ("landing-failed", "source-late", "build-failed", "publish-failed", "warehouse-busy")
+PLAYBOOKS = ("landing-failed", "source-late", "build-failed", "publish-failed", "ledger-findings", "warehouse-busy")
 
 OTHERS = {"restore", "rotate-a-secret"}
 """Pages that are played by tests of their own."""
@@ -109,6 +109,7 @@ SCENES: dict[str, Scene] = {
     "backfill": nothing,
     "build-failed": a_doubled_product,
     "landing-failed": a_broken_file,
+    "ledger-findings": nothing,
     "publish-failed": a_table_written_without_its_tests,
     "reload-one-source": nothing,
     "source-late": five_days_without_readings,
