@@ -9,6 +9,7 @@ import streamlit as st
 PAGES = Path(__file__).parent / "pages"
 TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
+    "consumption": ("Consumption", ":material/electric_meter:"),
 }
 
 st.set_page_config(page_title="Meterhouse", page_icon=":material/speed:", layout="wide")
