@@ -10,6 +10,7 @@ PAGES = Path(__file__).parent / "pages"
 TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
     "consumption": ("Consumption", ":material/electric_meter:"),
+    "bills": ("Bills", ":material/receipt_long:"),
 }
 
 st.set_page_config(page_title="Meterhouse", page_icon=":material/speed:", layout="wide")
