@@ -11,6 +11,7 @@ TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
     "consumption": ("Consumption", ":material/electric_meter:"),
     "bills": ("Bills", ":material/receipt_long:"),
+    "weather": ("Weather", ":material/thermostat:"),
 }
 
 st.set_page_config(page_title="Meterhouse", page_icon=":material/speed:", layout="wide")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd  # type: ignore[import-untyped]
@@ -15,8 +15,8 @@ PALETTE = ("#1b7fc4", "#c7780a", "#0a8f6a", "#d55e00", "#c2639a", "#7e6bc4", "#8
 REST = "#808080"
 """For what is left over after the named ones."""
 OTHERS = "all others"
-# White to a dark blue, or dark to a light one, would vanish at one end in one of the themes.
-SHADES = alt.Scale(range=["#9ecae1", "#6baed6", "#4292c6", "#2171b5", "#084594"])
+SHADES = ["#c3d9ec", "#8fbadd", "#5a9acb", "#2f77b4", "#2a5e96"]
+"""From little to much: neither end is the background of a theme, so that none looks like nothing."""
 DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4], [10, 3], [1, 3], [6, 2, 1, 2])
 
 
@@ -57,7 +57,8 @@ def daily_grid(rows: pd.DataFrame, key: str) -> pd.DatetimeIndex:
     return pd.date_range(rows[key].min(), rows[key].max(), freq="D")
 
 
-def show(chart: Any, words: str) -> None:
-    """The chart over the width of its place; `words` say what it shows, to screen readers too."""
-    st.altair_chart(chart, alt=words, width="stretch")
+def show(chart: Any, words: str, width: Literal["stretch", "content"] = "stretch") -> None:
+    """The chart over the width of its place, or of its own; `words` say what it shows, to screen readers too."""
+    # Beside the chart a legend takes its width, and in a row of small ones it is cut off.
+    st.altair_chart(chart.configure_legend(orient="top", labelLimit=220), alt=words, width=width)
     st.caption(words)

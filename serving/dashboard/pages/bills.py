@@ -69,7 +69,7 @@ def _by_service(rows: pd.DataFrame) -> None:
                 alt.Tooltip("bills:Q", title="Bill lines"),
             ],
         )
-        .properties(height=300)
+        .properties(height=350)
     )
     charts.show(bars, "Amount due in CAD per month, stacked by service; a month without bills has no bar.")
 
@@ -98,7 +98,7 @@ def _by_charge(rows: pd.DataFrame) -> None:
                 alt.Tooltip("cad:Q", title="CAD", format=",.2f"),
             ],
         )
-        .properties(height=300)
+        .properties(height=350)
     )
     charts.show(
         bars,

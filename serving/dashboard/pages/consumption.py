@@ -70,7 +70,7 @@ def _daily(rows: pd.DataFrame, by: str) -> None:
         .transform_filter("isValid(datum.consumption_kwh)")
     )
     charts.show(
-        (lines + points).properties(height=340),
+        (lines + points).properties(height=400),
         f"Energy in kWh per local day, a line per {by}; a day without a read is a gap in the line, a triangle a day of "
         "which some half-hours are missing. Nothing is scaled up or filled in.",
     )
@@ -111,7 +111,12 @@ def _half_hourly(first: date, last: date, products: list[str], meters: list[str]
         alt.Chart(rows, title="Metered energy per half-hour (kWh)")
         .mark_line(point=alt.OverlayMarkDef(size=9))
         .encode(
-            x=alt.X("starts_at:T", title="Start of the half-hour (UTC)", scale=alt.Scale(type="utc")),
+            x=alt.X(
+                "starts_at:T",
+                title="Start of the half-hour (UTC)",
+                scale=alt.Scale(type="utc"),
+                axis=alt.Axis(format="%d %b %H:%M"),
+            ),
             y=alt.Y("consumption_kwh:Q", title="Energy (kWh per half-hour)"),
             color=alt.Color("series:N", title="Shown", scale=charts.colours(names), sort=names),
             strokeDash=alt.StrokeDash("series:N", title="Shown", scale=charts.dashes(names), sort=names),
@@ -124,7 +129,7 @@ def _half_hourly(first: date, last: date, products: list[str], meters: list[str]
                 alt.Tooltip("meterpoints:Q", title="Meter points"),
             ],
         )
-        .properties(height=320)
+        .properties(height=360)
     )
     charts.show(
         lines,
