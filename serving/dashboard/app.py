@@ -12,6 +12,7 @@ TITLES = {
     "consumption": ("Consumption", ":material/electric_meter:"),
     "bills": ("Bills", ":material/receipt_long:"),
     "weather": ("Weather", ":material/thermostat:"),
+    "capacity": ("Gas capacity", ":material/valve:"),
 }
 
 st.set_page_config(page_title="Meterhouse", page_icon=":material/speed:", layout="wide")
