@@ -13,6 +13,7 @@ TITLES = {
     "bills": ("Bills", ":material/receipt_long:"),
     "weather": ("Weather", ":material/thermostat:"),
     "capacity": ("Gas capacity", ":material/valve:"),
+    "water": ("Water", ":material/water_drop:"),
 }
 
 st.set_page_config(page_title="Meterhouse", page_icon=":material/speed:", layout="wide")

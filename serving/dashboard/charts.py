@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import altair as alt
@@ -62,3 +62,12 @@ def show(chart: Any, words: str, width: Literal["stretch", "content"] = "stretch
     # Beside the chart a legend takes its width, and in a row of small ones it is cut off.
     st.altair_chart(chart.configure_legend(orient="top", labelLimit=220), alt=words, width=width)
     st.caption(words)
+
+
+def with_breaks(rows: pd.DataFrame, key: str, by: str, steps: Mapping[str, pd.Timedelta]) -> pd.DataFrame:
+    """`rows` and, where the next one of the same `by` is further than its step, one without figures: lines break."""
+    ordered = rows.sort_values([by, key])
+    after = ordered.groupby(by)[key].shift(-1)
+    last = ordered[(after - ordered[key]) > ordered[by].map(steps)]
+    breaks = pd.DataFrame({by: last[by], key: last[key] + last[by].map(steps)})
+    return pd.concat([ordered, breaks], ignore_index=True).sort_values([by, key], ignore_index=True)
