@@ -87,6 +87,30 @@ def test_a_clock_change_day_is_drawn_with_its_own_half_hours(day: str, half_hour
     assert f"{words} {day[:4]} has {half_hours} half-hours." in captions(page)
 
 
+def test_half_hours_of_a_product_and_region_are_those_of_its_meters(house: House) -> None:
+    ((region,),) = house.ask(
+        "select min(region) from {marts}.dim_meterpoints where read_day_count > 100 and region is not null"
+    )
+    meters = {
+        name for (name,) in house.ask(f"select meterpoint_id from {{marts}}.dim_meterpoints where region = '{region}'")
+    }
+    days = [
+        row
+        for row in truth(house, "daily_meterpoint")
+        if "2021-01-01" <= row["local_date"] <= "2021-01-14" and row["meterpoint_id"] in meters
+    ]
+    products = sorted({row["product_display_name"] for row in days})
+    rows = consumption.half_hourly(date(2021, 1, 1), date(2021, 1, 14), products, (), [region]).to_pylist()
+    found: dict[str, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        found[row["series"]] += row["consumption_kwh"]
+    planted: dict[str, Decimal] = defaultdict(Decimal)
+    for row in days:
+        planted[row["product_display_name"]] += Decimal(row["consumption_kwh"])
+    assert found == planted
+    assert len(planted) > 0
+
+
 def test_a_gap_is_drawn_as_a_gap(house: House) -> None:
     gap = next(row for row in truth(house, "gaps") if row["reason"] == "three whole days")
     page = opened(
@@ -163,6 +187,14 @@ def test_a_link_restores_the_filters(house: House) -> None:
         if row["product_display_name"] == product and "2021-01-01" <= row["local_date"] <= "2021-01-31"
     )
     assert metrics(page)["kWh metered"] == f"{kwh:,.0f}"
+
+
+def test_meter_points_that_are_not_offered_are_told_of(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "can be chosen" not in captions(opened("consumption"))
+    monkeypatch.setattr(consumption, "OFFERED", 2)
+    page = opened("consumption")
+    assert "The first 2 meter points can be chosen; choose regions for others." in captions(page)
+    assert len(page.multiselect(key="consumption_meters").options) == 2
 
 
 def test_a_wrong_value_in_the_link_is_let_go() -> None:

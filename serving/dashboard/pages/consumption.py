@@ -26,7 +26,7 @@ def _quality(rows: pd.DataFrame) -> None:
     one, two, three, four = st.columns(4)
     one.metric("kWh metered", f"{total:,.0f}", border=True)
     two.metric("% of kWh unmapped", _share(rows["unmapped_kwh"].sum(), total), border=True)
-    three.metric("% of half-hours missing", _share(due - delivered, due), border=True)
+    three.metric("% missing on days read", _share(due - delivered, due), border=True)
     four.metric("% of reads negative", _share(negative, reads), border=True)
     st.caption(
         f"{delivered:,} of {due:,} half-hours due on days with a read; days without any are under Gaps. Unmapped: "
@@ -35,8 +35,11 @@ def _quality(rows: pd.DataFrame) -> None:
     )
 
 
-def _daily(rows: pd.DataFrame, by: str) -> None:
+def _daily(rows: pd.DataFrame, by: str, is_chosen: bool) -> None:
     names = list(rows.sort_values("place")["series"].drop_duplicates())
+    if is_chosen:
+        # The half-hours below have the same lines: each keeps its colour.
+        names.sort()
     drawn = charts.on_grid(rows, "local_date", charts.daily_grid(rows, "local_date"), "series")
     drawn["day"] = drawn["local_date"].dt.strftime("%a %d %b %Y")
     drawn["state"] = (drawn["interval_count"] < drawn["expected_interval_count"]).map(
@@ -81,7 +84,7 @@ def _clock_changes(days: pd.DataFrame) -> str:
     return " ".join(f"{row.local_date:%a %d %b %Y} has {row.half_hours} half-hours." for row in other.itertuples())
 
 
-def _half_hourly(first: date, last: date, products: list[str], meters: list[str]) -> None:
+def _half_hourly(first: date, last: date, products: list[str], regions: list[str], meters: list[str]) -> None:
     st.subheader("Half-hours")
     left, right = st.columns(2)
     with left:
@@ -92,7 +95,7 @@ def _half_hourly(first: date, last: date, products: list[str], meters: list[str]
     shown = meters or products[: consumption.SERIES]
     if len(products) > consumption.SERIES and not meters:
         st.caption(f"Half-hours of the first {consumption.SERIES} products chosen are shown.")
-    table = consumption.half_hourly(since, until, [] if meters else shown, meters)
+    table = consumption.half_hourly(since, until, products if meters else shown, meters, regions)
     days = charts.frame(consumption.local_days(since, until))
     if table.num_rows == 0 or days.empty:
         st.info(f"No half-hour was delivered from {since} to {until} for what is chosen.", icon=":material/inbox:")
@@ -142,7 +145,7 @@ def _half_hourly(first: date, last: date, products: list[str], meters: list[str]
     if off["intervals"]:
         st.caption(f"{off['intervals']:,} intervals off the half-hour grid ({off['consumption_kwh']:,} kWh) not drawn.")
     if not shown:
-        st.caption("All meter points together. Choose products or meter points to see theirs.")
+        st.caption("All meter points of all regions together. Choose products or meter points to see theirs.")
     downloads.table(
         table,
         "half_hourly",
@@ -263,12 +266,12 @@ def _draw() -> None:
         by = filters.one("A line per", "consumption_by", consumption.BY)
         products = filters.several("Products", "consumption_products", consumption.products()["product"].to_pylist())
         regions = filters.several("Regions", "consumption_regions", consumption.regions()["region"].to_pylist())
+        offered = consumption.meterpoints(regions)["meterpoint_id"].to_pylist()
         meters = filters.several(
-            "Meter points",
-            "consumption_meters",
-            consumption.meterpoints(regions)["meterpoint_id"].to_pylist(),
-            consumption.SERIES,
+            "Meter points", "consumption_meters", offered[: consumption.OFFERED], consumption.SERIES
         )
+        if len(offered) > consumption.OFFERED:
+            st.caption(f"The first {consumption.OFFERED:,} meter points can be chosen; choose regions for others.")
     table = consumption.daily(since, until, by, products, regions, meters)
     st.subheader("Days")
     if table.num_rows == 0:
@@ -276,7 +279,7 @@ def _draw() -> None:
     else:
         rows = charts.frame(table.slice(0, consumption.POINTS))
         _quality(rows)
-        _daily(rows, by)
+        _daily(rows, by, bool(meters if by == "meter point" else products))
         downloads.table(
             table.drop_columns(["place"]),
             "daily_consumption",
@@ -295,7 +298,7 @@ def _draw() -> None:
             "No read.",
             consumption.POINTS,
         )
-    _half_hourly(first, last, products, meters)
+    _half_hourly(first, last, products, regions, meters)
     _gaps(since, until, regions, meters)
     _agreements()
 

@@ -15,6 +15,8 @@ SERIES = 7
 POINTS = 10_000
 DAYS = 14
 """Days of half-hours at most."""
+OFFERED = 5000
+"""Meter points that can be chosen from at once."""
 
 # The words of daily_product_consumption for a day without an agreement, or whose product was not delivered.
 _PRODUCT = "case when {0}.has_agreement then coalesce(p.display_name, 'unknown product') else 'unmapped' end"
@@ -47,7 +49,8 @@ def meterpoints(chosen: Sequence[str]) -> pa.Table:
     """Meter points that have reads, of the regions chosen or of all."""
     return ask(
         "select m.meterpoint_id from dim_meterpoints as m where m.read_day_count > 0 "
-        f"and ($all_regions or {_REGION} = any($regions)) order by m.meterpoint_id limit 5000",
+        f"and ($all_regions or {_REGION} = any($regions)) order by m.meterpoint_id "
+        f"limit {OFFERED + 1}",
         all_regions=not chosen,
         regions=list(chosen),
     )
@@ -136,9 +139,23 @@ def local_days(since: date, until: date) -> pa.Table:
     )
 
 
-def half_hourly(since: date, until: date, products: Sequence[str] = (), meters: Sequence[str] = ()) -> pa.Table:
-    """One row per half-hour of the calendar that was delivered and meter point, product, or all together."""
-    chosen: dict[str, Any] = {"since": since, "until": until, "products": list(products), "meters": list(meters)}
+def half_hourly(
+    since: date,
+    until: date,
+    products: Sequence[str] = (),
+    meters: Sequence[str] = (),
+    regions: Sequence[str] = (),
+) -> pa.Table:
+    """One row per half-hour of the calendar that was delivered and meter point, product, or all together.
+
+    Regions narrow meter points and products; all together are those of all regions."""
+    chosen: dict[str, Any] = {
+        "since": since,
+        "until": until,
+        "products": list(products),
+        "meters": list(meters),
+        "regions": list(regions),
+    }
     if not (meters or products):
         return ask(
             "select starts_at, local_date, interval_number, 'all meter points' as series, consumption_kwh, "
@@ -147,7 +164,7 @@ def half_hourly(since: date, until: date, products: Sequence[str] = (), meters: 
             **chosen,
         )
     source = _of_meters(
-        "fct_meter_readings", "f.starts_at, f.interval_number, f.is_on_grid, f.consumption_kwh", meters, ()
+        "fct_meter_readings", "f.starts_at, f.interval_number, f.is_on_grid, f.consumption_kwh", meters, regions
     )
     condition = " and product = any($products)" if products else ""
     group = "meterpoint_id" if meters else "product"

@@ -63,3 +63,15 @@ def test_days_and_instants_are_utc_and_null_is_no_zero() -> None:
         "kwh": 1.25,
     }
     assert all(pd.isna(value) for value in second.values())
+
+
+def test_a_line_breaks_only_where_a_reading_was_due() -> None:
+    at = [
+        pd.Timestamp(f"2021-03-09 {time}", tz="UTC") for time in ("12:00", "12:15", "13:00", "12:00", "12:05", "12:15")
+    ]
+    rows = pd.DataFrame({"at": at, "node": ["slow"] * 3 + ["quick"] * 3, "flow": [1.0, 2.0, 3.0, 4.0, 5.0, 0.0]})
+    steps = {"slow": pd.Timedelta(minutes=15), "quick": pd.Timedelta(minutes=5)}
+    drawn = charts.with_breaks(rows, "at", "node", steps)
+    breaks = drawn[drawn["flow"].isna()]
+    assert [(row.node, f"{row.at:%H:%M}") for row in breaks.itertuples()] == [("quick", "12:10"), ("slow", "12:30")]
+    assert list(drawn.dropna()["flow"]) == [4.0, 5.0, 0.0, 1.0, 2.0, 3.0]
