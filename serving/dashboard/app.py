@@ -9,6 +9,11 @@ import streamlit as st
 PAGES = Path(__file__).parent / "pages"
 TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
+    "consumption": ("Consumption", ":material/electric_meter:"),
+    "bills": ("Bills", ":material/receipt_long:"),
+    "weather": ("Weather", ":material/thermostat:"),
+    "capacity": ("Gas capacity", ":material/valve:"),
+    "water": ("Water", ":material/water_drop:"),
 }
 
 st.set_page_config(page_title="Meterhouse", page_icon=":material/speed:", layout="wide")

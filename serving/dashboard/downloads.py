@@ -1,0 +1,86 @@
+"""Tables as people take them along: readable headers on the page, exact values and column names in the file."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import streamlit as st
+
+from serving.dashboard.charts import frame
+
+ROWS = 10_000
+"""Rows of a table at most; queries ask for one more, so that it is known whether there are."""
+
+
+def as_csv(table: pa.Table) -> bytes:
+    """With a header; an empty cell is null, instants are UTC."""
+    out = io.BytesIO()
+    pyarrow.csv.write_csv(table, out)
+    return out.getvalue()
+
+
+def as_parquet(table: pa.Table) -> bytes:
+    """With the types of the answer."""
+    out = io.BytesIO()
+    pyarrow.parquet.write_table(table, out)
+    return out.getvalue()
+
+
+def table(rows: pa.Table, name: str, columns: Mapping[str, Any], empty: str, limit: int = ROWS) -> None:
+    """The rows under readable headers with a button for CSV and for Parquet; `empty` is said where there are none."""
+    if rows.num_rows == 0:
+        st.info(empty, icon=":material/inbox:")
+        return
+    shown = rows.slice(0, limit)
+    if rows.num_rows > limit:
+        st.caption(f"Only the first {limit:,} rows are shown; narrow the filters for the others.")
+    st.dataframe(frame(shown), hide_index=True, column_config=dict(columns), column_order=list(shown.column_names))
+    with st.container(horizontal=True):
+        for label, mime, ending, written in (
+            ("CSV", "text/csv", "csv", as_csv),
+            ("Parquet", "application/vnd.apache.parquet", "parquet", as_parquet),
+        ):
+            st.download_button(
+                label,
+                partial(written, shown),
+                f"{name}.{ending}",
+                mime,
+                key=f"{name}_{ending}",
+                icon=":material/download:",
+                on_click="ignore",
+            )
+
+
+# Headers ------------------------------------------------------------------------------------------------------------
+
+
+def text(label: str, words: str | None = None) -> Any:
+    """A column of words."""
+    return st.column_config.TextColumn(label, help=words)
+
+
+def day(label: str, words: str | None = None) -> Any:
+    """A column of days."""
+    return st.column_config.DatetimeColumn(label, format="YYYY-MM-DD", timezone="UTC", help=words)
+
+
+def month(label: str) -> Any:
+    """A column of months."""
+    return st.column_config.DatetimeColumn(label, format="YYYY-MM", timezone="UTC")
+
+
+def instant(label: str, words: str | None = None) -> Any:
+    """A column of instants; the label says UTC."""
+    return st.column_config.DatetimeColumn(f"{label} (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC", help=words)
+
+
+def number(label: str, places: int = 0, words: str | None = None) -> Any:
+    """A column of numbers; the label says the unit."""
+    # `localized` groups digits but has no places to choose: it serves whole numbers.
+    return st.column_config.NumberColumn(label, format=f"%.{places}f" if places else "localized", help=words)
