@@ -30,6 +30,8 @@ NAVIGATION = (
     ("decisions/index.html", "Decisions"),
     ("runbooks/index.html", "Runbooks"),
 )
+LISTED = ("decisions/", "runbooks/", "glossary.html")
+"""Pages with a place of their own on the start page."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,6 @@ class Reader:
     """A dashboard page or a group of API routes, as an exposure declares it; `reads` are `layer.table`."""
 
     label: str
-    kind: str
     description: str
     reads: tuple[str, ...]
 
@@ -98,9 +99,11 @@ def _files(documented: Documented, stamp: list[str]) -> Iterator[tuple[str, str]
     )  # fmt: skip
     yield page(
         "index.html", "index.html", "Start",
-        tables=described, exposures=list(_readers(documented.manifest)),
+        tables=described, readable=sum(table.layer in ("marts", "ledger") for table in described),
+        exposures=list(_readers(documented.manifest)),
         decisions=_under(entries, "decisions/"), runbooks=_under(entries, "runbooks/"),
-        documents=[(address, name) for address, name in entries.items() if address in documents.ROOMS.values()],
+        # The rest: each page is reached from here.
+        documents=[(address, name) for address, name in entries.items() if not address.startswith(LISTED)],
     )  # fmt: skip
     decisions = [(address.partition("/")[2], name) for address, name in _under(entries, "decisions/")]
     yield page("list.html", "decisions/index.html", "Decisions", entries=decisions)
@@ -130,11 +133,10 @@ def _in_catalogue(table: Table) -> str:
 
 
 def _readers(manifest: Mapping[str, Any]) -> Iterable[Reader]:
-    for exposure in sorted(manifest["exposures"].values(), key=lambda one: (one["type"], one["name"])):
+    for exposure in sorted(manifest["exposures"].values(), key=lambda one: (one["type"] != "dashboard", one["name"])):
         read = (manifest["nodes"][key] for key in exposure["depends_on"]["nodes"] if key in manifest["nodes"])
         yield Reader(
             str(exposure["label"] or exposure["name"]),
-            "dashboard" if exposure["type"] == "dashboard" else "API",
             " ".join(exposure["description"].split()),
             tuple(sorted(f"{node['schema']}.{node['name']}" for node in read)),
         )

@@ -247,6 +247,7 @@ def test_the_search_finds_a_column_and_hides_the_rest(site: Site, seen: Seen) ->
 
 def test_every_link_of_every_page_leads_to_a_file_that_is_there(site: Site) -> None:
     led = 0
+    reached = set()
     for path in site.folder.rglob("*.html"):
         if path.name == "catalogue.html":
             continue
@@ -260,7 +261,9 @@ def test_every_link_of_every_page_leads_to_a_file_that_is_there(site: Site) -> N
             if fragment and not fragment.startswith("!") and target.suffix == ".html":
                 assert f'id="{fragment}"' in target.read_text(encoding="utf-8"), f"{path.name}: {href}"
             led += 1
+            reached.add(target.resolve())
     assert led > 500
+    assert {path.resolve() for path in site.files} - reached == set()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
