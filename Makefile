@@ -83,7 +83,7 @@ test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks
 lint: setup ## Check style, types and SQL, as the commit hook does
 	@pre-commit run --all-files $(ARGS)
 
-docs: setup ## Write the catalogue of models and columns as one page
+docs: setup ## Write the documentation as pages to open from docs/site: data dictionary, catalogue, decisions, runbooks
 	@python -m publishing docs
 
 bench: setup ## Compare landing and building with the physical limit of the engines

@@ -124,16 +124,20 @@ def freshness(
 
 @app.command()
 def docs(
-    out: Annotated[Path | None, typer.Option(help="The page to write; default docs/site/index.html.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Where to write it; default docs/site.")] = None,
+    without_warehouse: Annotated[
+        bool,
+        typer.Option("--without-warehouse", help="From the project alone: without compiled SQL, lineage or raw types."),
+    ] = False,
 ) -> None:
-    """Writes the catalogue of models and columns as one static page."""
-    from publishing.catalogue import PAGE, write
+    """Writes the documentation as static pages: catalogue, data dictionary, glossary, decisions, runbooks."""
+    from publishing.site.pages import SITE, write
 
     try:
-        page = write(out or PAGE)
+        page = write((out or SITE).absolute(), not without_warehouse)
     except LandingError as error:
         raise fail(error) from None
-    console.print(f"The catalogue is one page: {page}", highlight=False)
+    console.print(f"The documentation begins at {page}", highlight=False)
 
 
 def _instant(text: str) -> datetime:

@@ -254,7 +254,13 @@ def _hold_off_builds(warehouse: PostgresWarehouse) -> None:
 
 def _copy(warehouse: PostgresWarehouse, relation: str) -> int:
     schema, name = (quoted(part) for part in relation.split("."))
+    # Comments of columns come along, that of the table does not.
     warehouse.rows(f"create table published_next.{name} (like {schema}.{name} including all)")
+    for (comment,) in warehouse.rows(
+        f"select obj_description({literal(f'{schema}.{name}')}::regclass, 'pg_class') as comment"
+    ):
+        if comment is not None:
+            warehouse.rows(f"comment on table published_next.{name} is {literal(str(comment))}")
     warehouse.rows(f"insert into published_next.{name} select * from {schema}.{name}")
     warehouse.rows(f"analyze published_next.{name}")
     return int(warehouse.rows(f"select count(*) from published_next.{name}")[0][0])

@@ -228,7 +228,7 @@ def _ages(copy: Copy) -> Iterator[tuple[str, str]]:
 
 
 def _next_steps(copy: Copy) -> Iterator[tuple[str, str]]:
-    yield "make docs", "the catalogue: every model, column, unit and test on one page"
+    yield "make docs", "docs/site: every model and column with its unit, tests and origin"
     largest = copy.table("marts.daily_product_consumption")
     query = f"select local_date, product_display_name, consumption_kwh from {largest} order by 3 desc limit 5"
     yield (

@@ -1,7 +1,8 @@
-"""The catalogue as its image makes and serves it: dbt's steps of the Dockerfile, then nginx with the file's command."""
+"""The documentation as its image makes and serves it: the Dockerfile's steps, then nginx with the file's command."""
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 import shutil
@@ -21,11 +22,11 @@ DOCKERFILE = ROOT / "deployment/images/docs/Dockerfile"
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page, made without any warehouse."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    (steps,) = [rest for what, rest in compose.instructions(DOCKERFILE) if what == "RUN" and "dbt" in rest]
+    """The start page, made without any warehouse."""
+    folder = tmp_path_factory.mktemp("docs")
+    (steps,) = [rest for what, rest in compose.instructions(DOCKERFILE) if what == "RUN" and "publishing" in rest]
     (given,) = [rest for what, rest in compose.instructions(DOCKERFILE) if what == "ENV" and "WAREHOUSE" in rest]
-    steps = steps.replace("target/", f"{folder}/target/").replace("/srv/docs", f"{folder}/page")
+    steps = steps.replace("/srv/docs", f"{folder}/page")
     environment = {**compose.inherited(), **dict(re.findall(r"(\w+)=(\S+)", given)), "HOME": str(folder)}
     environment |= {"DBT_TARGET_PATH": str(folder / "target"), "DBT_LOG_PATH": str(folder / "logs")}
     done = subprocess.run(["sh", "-c", steps], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -33,12 +34,22 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "page" / "index.html"
 
 
-def test_the_page_holds_every_model_and_asks_nobody(page: Path) -> None:
-    text = page.read_text(encoding="utf-8")
+def test_the_catalogue_holds_every_model_and_asks_nobody(page: Path) -> None:
+    text = page.with_name("catalogue.html").read_text(encoding="utf-8")
     models = {path.stem for path in (ROOT / "dbt_project" / "models").rglob("*.sql")}
     assert len(models) > 50
     assert [name for name in models if f'"model.meterhouse.{name}"' not in text] == []
     assert '"send_anonymous_usage_stats": false' in text
+
+
+def test_without_a_warehouse_the_dictionary_says_what_the_project_says_and_what_it_lacks(page: Path) -> None:
+    with page.with_name("dictionary.csv").open(encoding="utf-8", newline="") as lines:
+        rows = {(row["model"], row["column"]): row for row in csv.DictReader(lines)}
+    assert rows["fct_sensor_readings", "flow_lps"]["unit"] == "L/s"
+    assert rows["sensor_readings", "flow_rate"]["layer"] == "raw"
+    dictionary = page.with_name("dictionary.html").read_text(encoding="utf-8")
+    assert "not compiled: that needs a warehouse" in dictionary
+    assert "Made without a warehouse" in page.read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +78,16 @@ def test_the_server_gives_the_page_and_is_healthy(served: tuple[Machine, str], p
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
     assert answer.content == page.read_bytes()
     assert machine.health("docs").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [("dictionary.csv", "text/csv"), ("dictionary.md", "text/markdown"), ("decisions/0006-publish.html", "text/html")],
+)
+def test_each_file_comes_with_its_type(served: tuple[Machine, str], page: Path, address: str, kind: str) -> None:
+    answer = requests.get(f"{served[1]}/{address}", timeout=30)
+    assert answer.headers["Content-Type"] == f"{kind}; charset=utf-8"
+    assert answer.content == (page.parent / address).read_bytes()
 
 
 def test_the_browser_is_told_to_fetch_nothing_from_elsewhere(served: tuple[Machine, str]) -> None:

@@ -15,8 +15,8 @@ from tests.deployment.compose import ROOT
 FILES = sorted((ROOT / "deployment" / "images").glob("*/Dockerfile"))
 SERVICES = compose.load()["services"]
 every_image = pytest.mark.parametrize("path", FILES, ids=[path.parent.name for path in FILES])
-# What no image needs: tests and benches, papers, and the files of people's tools.
-OUTSIDE = {"tests", "bench", "docs", "terraform"}
+# What no image needs: tests and benches, and the files of people's tools. Papers are the pages of one.
+OUTSIDE = {"tests", "bench", "terraform"}
 
 
 def test_every_image_of_ours_has_its_file_and_every_file_a_service() -> None:
