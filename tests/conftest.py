@@ -21,6 +21,8 @@ SHARED_BUILDS = ("capacity", "dbt", "end_to_end", "metering", "water", "weather"
 """Rooms whose tests look at one build per engine: two workers would each make it anew."""
 
 
+# First: the workers read the groups in a hook of the same name, which would else come before this one and find none.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What shares a build, or else a file, stays on one worker when tests run side by side (`make test`)."""
     for item in items:
