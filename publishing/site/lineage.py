@@ -26,7 +26,8 @@ from sqlglot.schema import MappingSchema
 from publishing.site.dictionary import Place
 
 SECONDS = 60.0
-"""How long all models together may take; those that are not read by then are named like those that cannot be read."""
+"""Processor time that all models together may take; those that are not read by then are named like those that cannot
+be read."""
 
 
 @dataclass
@@ -48,7 +49,7 @@ def read(manifest: Mapping[str, Any], catalogue: Mapping[str, Any], cache: Path,
     kept: dict[str, dict[str, list[list[str]]]] = {}
     found = Lineage()
     parts: dict[Place, frozenset[Place]] = {}
-    deadline = time.monotonic() + seconds
+    deadline = time.process_time() + seconds
     for node in sorted(models, key=lambda node: str(node["name"])):
         name, sql = str(node["name"]), node.get("compiled_code")
         relation = f"{node['schema']}.{node['alias']}"
@@ -56,7 +57,7 @@ def read(manifest: Mapping[str, Any], catalogue: Mapping[str, Any], cache: Path,
             found.unread[name] = "not compiled: that needs a warehouse"
             continue
         key = _key(dialect, sql, [(one, columns[one]) for one in _parents(manifest, node) if one in columns])
-        if key not in known and time.monotonic() > deadline:
+        if key not in known and time.process_time() > deadline:
             found.unread[name] = f"not read within {seconds:g} s"
             continue
         try:
