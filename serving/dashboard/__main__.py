@@ -6,8 +6,8 @@ import os
 import sys
 from pathlib import Path
 
-APP = Path(__file__).with_name("app.py")
-ROOT = APP.parents[2]
+APP = Path(__file__).parent / "entry" / "app.py"
+ROOT = APP.parents[3]
 
 
 def main() -> None:

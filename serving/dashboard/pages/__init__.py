@@ -1,0 +1,11 @@
+"""Which pages there are and in which order; each is the file of its name in this folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+TITLES = {
+    "overview": ("Overview", ":material/dashboard:"),
+}
+"""Title and icon by name; the name is the page's path in the address, too."""

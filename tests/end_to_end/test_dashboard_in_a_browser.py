@@ -1,0 +1,160 @@
+"""Every page of the dashboard as a browser shows it, over a whole house: `python -m serving.dashboard` and Chromium."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from serving.dashboard.pages import TITLES
+from tests.end_to_end.conftest import ROOT, House
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+SCREENSHOTS = ROOT / "target" / "screenshots"
+THEMES = ("light", "dark")
+SECONDS = 120
+SETTLED = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+WAITING = '[data-testid="stSpinner"], [data-testid="stSkeleton"], [data-testid="stStatusWidget"]'
+FAILED = '[data-testid="stException"], [data-testid="stAlertContentError"]'
+FOCUS_IN = "where => document.activeElement.closest(where) !== null"
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def dashboard(env: dict[str, str], log: Path) -> Iterator[str]:
+    """A dashboard of its own; yields its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "serving.dashboard", "--server.port", str(port)]
+    with log.open("w", encoding="utf-8") as said:
+        server = subprocess.Popen(
+            command, cwd=ROOT, env={**env, "PYTHONPATH": str(ROOT)}, stdout=said, stderr=subprocess.STDOUT
+        )
+    try:
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                with urlopen(f"http://127.0.0.1:{port}/_stcore/health", timeout=5):
+                    break
+            except (URLError, OSError):
+                assert server.poll() is None and time.monotonic() < until, log.read_text(encoding="utf-8")
+                time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.terminate()
+        server.wait(timeout=30)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    if found is None:
+        pytest.skip(f"no browser to open the pages with: none of {', '.join(BROWSERS)} is installed")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=found, args=["--no-sandbox", "--disable-quic"])
+        yield launched
+        launched.close()
+
+
+@pytest.fixture(scope="module")
+def address(
+    browser: Browser, first_house: Callable[[str], House], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    house = first_house("duckdb")
+    with dashboard(house.env, tmp_path_factory.mktemp("dashboard") / "said.log") as where:
+        yield where
+
+
+@pytest.fixture
+def opened(browser: Browser, address: str) -> Iterator[Callable[..., Page]]:
+    """Opens a path of the dashboard and waits until it has settled; nothing may be asked of another machine."""
+    asked: list[str] = []
+    contexts = []
+
+    def open_path(path: str, theme: str = "light") -> Page:
+        context = browser.new_context(color_scheme=theme, viewport={"width": 1440, "height": 1000})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(SECONDS * 1000)
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("websocket", lambda socket: asked.append(socket.url))
+        page.goto(f"{address}/{path}")
+        settle(page)
+        return page
+
+    yield open_path
+    for context in contexts:
+        context.close()
+    assert asked
+    local = ("127.0.0.1", None)  # data: and blob: have no host
+    assert [url for url in asked if urlsplit(url).hostname not in local] == []
+
+
+def settle(page: Page) -> None:
+    """Waits for the title, then until nothing runs any more and the charts have been drawn."""
+    page.wait_for_selector("h1")
+    page.wait_for_selector(SETTLED)
+    page.wait_for_function("where => document.querySelectorAll(where).length === 0", arg=WAITING)
+    page.wait_for_timeout(400)
+    page.wait_for_selector(SETTLED)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("name", TITLES)
+def test_every_page_shows_its_title_and_no_failure(opened: Callable[..., Page], name: str, theme: str) -> None:
+    page = opened(name, theme)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    height = page.evaluate("document.querySelector('[data-testid=\"stMain\"]').scrollHeight")
+    page.set_viewport_size({"width": 1440, "height": min(max(1000, height), 6000)})
+    page.wait_for_timeout(600)
+    page.screenshot(path=SCREENSHOTS / f"{name}-{theme}.png")
+    title, _ = TITLES[name]
+    expect(page.locator("h1")).to_have_text(title)
+    expect(page).to_have_title(f"{title} · Meterhouse")
+    assert [element.inner_text() for element in page.query_selector_all(FAILED)] == []
+    assert page.get_by_text("Page not found").count() == 0
+
+
+def test_the_overview_is_found_at_the_root_and_by_its_name(opened: Callable[..., Page]) -> None:
+    for path in ("", "overview"):
+        page = opened(path)
+        expect(page.locator("h1")).to_have_text("Overview")
+        assert page.get_by_text("Page not found").count() == 0
+        links = page.locator('[data-testid="stSidebarNavLink"]').all_inner_texts()
+        assert [link.split("\n")[-1] for link in links] == [title for title, _ in TITLES.values()]
+
+
+def test_the_overview_shows_the_gaps_that_were_planted(
+    opened: Callable[..., Page], first_house: Callable[[str], House]
+) -> None:
+    gaps = first_house("duckdb").truth["meters"]["gaps"]
+    words = f"{gaps['count']} gaps in meter reads, {gaps['intervals']:,} half-hours"
+    expect(opened("overview").get_by_text(words)).to_be_visible()
+
+
+def test_the_keyboard_reaches_the_navigation(opened: Callable[..., Page]) -> None:
+    assert reached(opened("overview"), '[data-testid="stSidebarNavLink"]')
+
+
+def reached(page: Page, where: str, tabs: int = 60) -> bool:
+    """Whether Tab alone puts the focus on or in `where`."""
+    for _ in range(tabs):
+        page.keyboard.press("Tab")
+        if page.evaluate(FOCUS_IN, where):
+            return True
+    return False
