@@ -7,5 +7,6 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
+    "sql": ("SQL", ":material/terminal:"),
 }
 """Title and icon by name; the name is the page's path in the address, too."""
