@@ -7,6 +7,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
+    "tables": ("Tables", ":material/table:"),
     "sql": ("SQL", ":material/terminal:"),
 }
 """Title and icon by name; the name is the page's path in the address, too."""
