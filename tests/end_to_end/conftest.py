@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,15 +200,19 @@ def landed_house(
 
 @pytest.fixture
 def page_of(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., AppTest]]:
-    """Runs a page of the dashboard on the house: its name, then what stands in the address after `?`.
+    """Runs a page of the dashboard on the house: its name, then what stands in the address after `?`."""
+    with pages_on(house, monkeypatch, tmp_path) as run:
+        yield run
 
-    What readers leave behind (questions asked) goes to a folder of the test's own.
-    """
+
+@contextmanager
+def pages_on(house: House, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Callable[..., AppTest]]:
+    """What readers leave behind (questions asked) goes to `folder`, not to the house."""
     import streamlit as st
 
     from serving.dashboard import reading
 
-    for name, value in {**house.warehouse.env, "METERHOUSE_DATA": str(tmp_path / "data")}.items():
+    for name, value in {**house.warehouse.env, "METERHOUSE_DATA": str(folder / "data")}.items():
         monkeypatch.setenv(name, value)
     st.cache_resource.clear()
     st.cache_data.clear()

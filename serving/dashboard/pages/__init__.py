@@ -7,6 +7,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 TITLES = {
     "overview": ("Overview", ":material/dashboard:"),
+    "quality": ("Quality", ":material/fact_check:"),
     "tables": ("Tables", ":material/table:"),
     "sql": ("SQL", ":material/terminal:"),
 }
