@@ -13,7 +13,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -159,7 +159,8 @@ def _typed(value: str, kind: str, column: str) -> Any:
         if family == "date":
             return date.fromisoformat(value.strip())
         if family == "timestamp":
-            return datetime.fromisoformat(value.strip().removesuffix("Z")).replace(tzinfo=None)
+            at = datetime.fromisoformat(value.strip())
+            return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
         if family == "boolean":
             return {"true": True, "false": False}[value.strip().lower()]
     except (ValueError, KeyError):
@@ -235,7 +236,7 @@ class _File:
         try:
             self._connection = duckdb.connect(str(path), read_only=True, config=config)
         except duckdb.Error as error:
-            if "lock" in str(error):
+            if "Could not set lock" in str(error):
                 raise BusyError(
                     "BUSY_WAREHOUSE", "a landing or a build is writing; ask again when it is done"
                 ) from None

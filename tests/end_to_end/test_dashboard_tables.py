@@ -236,3 +236,11 @@ def test_a_role_that_may_not_read_raw_is_told_so(
         tables.published().close()
         execute(house.warehouse.env, f"drop owned by {role}")
         execute(house.warehouse.env, f"drop role {role}")
+
+
+def test_a_file_holds_more_than_is_shown_and_is_masked_as_well(house: House, page: Callable[..., AppTest]) -> None:
+    page()
+    reads = tables.taken("staging.stg_smart_meters__meter_readings", [])
+    assert reads.num_rows == house.truth["meters"]["rows"] > tables.SHOWN
+    assert tables.taken("marts.fct_meter_readings", []).num_rows == house.truth["meters"]["rows"]
+    assert set(tables.taken("raw.utility_billing", []).column("customer_name").to_pylist()) == {"masked"}

@@ -91,7 +91,7 @@ def _panel(prefix: str, name: str) -> None:
             return
         _dictionary(name)
         where = _filter(prefix, name)
-        seen = tables.rows(name, where, tables.SHOWN)
+        seen = tables.rows(name, where)
         count = seen.table.num_rows
         known = f"The first {count:,} rows; there are more" if seen.is_truncated else f"{count:,} rows"
         masked = [one.name for one in tables.columns(name) if described.is_masked(one.name)]
@@ -99,7 +99,7 @@ def _panel(prefix: str, name: str) -> None:
         st.caption(f"{known}, in no particular order.{said}")
         _rows(prefix, name, seen.table)
         if count:
-            downloads.offer(name, lambda: tables.rows(name, where, tables.TAKEN).table, f"{prefix}_download")
+            downloads.offer(name, lambda: tables.taken(name, where), f"{prefix}_download")
             if seen.is_truncated:
                 st.caption(f"The files hold at most {tables.TAKEN:,} rows.")
     except (InspectionError, BusyError) as error:
@@ -172,7 +172,7 @@ def _trace() -> None:
                 Where("_source_row", "=", found["row"]),
                 Where("_dlt_load_id", "=", found["load"]),
             ]
-            seen = tables.rows(raw, place, tables.SHOWN)
+            seen = tables.rows(raw, place)
             st.caption(f"As it was delivered, in {raw}; rows at place {int(found['row']):,}: {seen.table.num_rows:,}")
             st.dataframe(seen.table, hide_index=True, placeholder="null", column_config=_headers(raw))
     except (InspectionError, BusyError) as error:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pyarrow as pa
 import streamlit as st
@@ -32,13 +33,23 @@ def columns(name: str) -> list[Column]:
     return _published(publication().etag)[described.name]
 
 
-def rows(name: str, where: Sequence[Where], limit: int) -> Seen:
-    """At most `limit` rows. Raises InspectionError, NotPublished, BusyError or WarehouseError."""
+def rows(name: str, where: Sequence[Where]) -> Seen:
+    """The first SHOWN rows. Raises InspectionError, NotPublished, BusyError or WarehouseError."""
+    if dictionary.tables()[name].layer in inspection.LAYERS:
+        return _rows(name, tuple(where))
+    return _of_copy(name, where, SHOWN, lambda sql, parameters: ask(sql, **parameters))
+
+
+def taken(name: str, where: Sequence[Where]) -> pa.Table:
+    """The first TAKEN rows, for a file; not kept. Raises as `rows` does."""
+    if dictionary.tables()[name].layer in inspection.LAYERS:
+        return inspection.rows(name, where, TAKEN).table
+    return _of_copy(name, where, TAKEN, lambda sql, parameters: published().ask(sql, parameters).table).table
+
+
+def _of_copy(name: str, where: Sequence[Where], limit: int, answer: Callable[[str, dict[str, Any]], pa.Table]) -> Seen:
     described = dictionary.tables()[name]
-    if described.layer in inspection.LAYERS:
-        return _rows(name, tuple(where), limit)
-    sql, parameters = inspection.statement(described.name, described, columns(name), where, limit + 1)
-    table = ask(sql, **parameters)
+    table = answer(*inspection.statement(described.name, described, columns(name), where, limit + 1))
     return Seen(table.slice(0, limit), table.num_rows > limit)
 
 
@@ -79,8 +90,8 @@ def _columns(name: str) -> list[Column]:
 
 
 @st.cache_data(max_entries=20, ttl=KEPT_SECONDS, show_spinner=False)
-def _rows(name: str, where: tuple[Where, ...], limit: int) -> Seen:
-    return inspection.rows(name, where, limit)
+def _rows(name: str, where: tuple[Where, ...]) -> Seen:
+    return inspection.rows(name, where, SHOWN)
 
 
 @st.cache_data(max_entries=20, ttl=KEPT_SECONDS, show_spinner=False)
