@@ -147,8 +147,64 @@ def test_the_overview_shows_the_gaps_that_were_planted(
     expect(opened("overview").get_by_text(words)).to_be_visible()
 
 
-def test_the_keyboard_reaches_the_navigation(opened: Callable[..., Page]) -> None:
-    assert reached(opened("overview"), '[data-testid="stSidebarNavLink"]')
+FILTERS = {"quality": "source", "tables": "table", "sql": "sql"}
+"""The first filter of the pages that have one, by its key."""
+
+
+@pytest.mark.parametrize("name", FILTERS)
+def test_the_keyboard_reaches_the_navigation_and_then_the_first_filter(opened: Callable[..., Page], name: str) -> None:
+    page = opened(name)
+    assert reached(page, '[data-testid="stSidebarNavLink"]')
+    assert reached(page, f".st-key-{FILTERS[name]}")
+
+
+def test_a_filter_stands_in_the_address_and_the_address_restores_it(opened: Callable[..., Page]) -> None:
+    page = opened("quality")
+    page.locator(".st-key-source input").click()
+    page.get_by_role("option", name="openweather").click()
+    settle(page)
+    assert page.url.endswith("/quality?source=openweather")
+    again = opened("quality?source=openweather")
+    assert again.locator(".st-key-source input").input_value() == "openweather"
+    assert again.get_by_text("Half-hours without a reading").count() == 0
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "quality?source=nobody&kind=%00&measure=1",
+        "tables?table=raw.pseudonyms&table_column=original&table_op=%3D&row=%27%20or%201",
+        "tables?table=raw.utility_billing&table_column=customer_name&table_op=contains&table_value=a",
+        "sql?sql=drop%20table%20x&history=1&answer_csv=1&run=true",
+        "overview?source=1",
+    ],
+)
+def test_an_address_that_makes_no_sense_breaks_nothing(opened: Callable[..., Page], path: str) -> None:
+    page = opened(path)
+    assert [element.inner_text() for element in page.query_selector_all(FAILED)] == []
+    assert page.get_by_text("Answer", exact=True).count() == 0
+
+
+def test_a_question_is_answered_and_taken_away_as_a_file(
+    opened: Callable[..., Page], first_house: Callable[[str], House], tmp_path: Path
+) -> None:
+    meters = first_house("duckdb").truth["meters"]
+    page = opened("sql?sql=select%20count(*)%20as%20reads%20from%20fct_meter_readings")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_text("Answer", exact=True).wait_for()
+    with page.expect_download() as taken:
+        page.get_by_role("button", name="Download CSV").click()
+    taken.value.save_as(tmp_path / "answer.csv")
+    assert (tmp_path / "answer.csv").read_text(encoding="utf-8").split() == ['"reads"', str(meters["rows"])]
+
+
+def test_a_row_that_is_chosen_is_followed_to_what_was_delivered(opened: Callable[..., Page]) -> None:
+    page = opened("tables?table=marts.fct_utility_bills")
+    box = page.locator('[data-testid="stDataFrame"]:visible').first.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 17, box["y"] + 87)  # the second row's mark: cells are drawn, not elements
+    page.get_by_text("As it was delivered, in raw.utility_billing").wait_for()
+    assert "row=" in page.url
 
 
 def reached(page: Page, where: str, tabs: int = 60) -> bool:
