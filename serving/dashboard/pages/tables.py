@@ -73,7 +73,8 @@ def _headers(name: str) -> dict[str, Any]:
     described = dictionary.tables()[name]
     headers: dict[str, Any] = {}
     for one in tables.columns(name):
-        if unit := described.entry(one.name).unit:
+        unit = described.entry(one.name).unit
+        if unit and not one.name.endswith(f"_{unit.lower()}"):
             headers[one.name] = f"{one.name} ({unit})"
         elif one.kind.startswith("timestamp") and not one.name.endswith("_local"):
             headers[one.name] = f"{one.name} (UTC)"
