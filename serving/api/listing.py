@@ -48,6 +48,19 @@ class Page(BaseModel):
 
 
 @dataclass(frozen=True)
+class Column:
+    """A column that is shown."""
+
+    name: str
+    entry: dictionary.Entry
+
+    @property
+    def kind(self) -> str:
+        """Its declared type without width."""
+        return (self.entry.kind or "string").split("(")[0].strip()
+
+
+@dataclass(frozen=True)
 class Listing:
     """One table as a route shows it. `keys` are columns that are together unique; the last of them may be null.
 
@@ -62,10 +75,12 @@ class Listing:
     """Conditions that hold for every page, as SQL."""
 
     @cached_property
-    def columns(self) -> tuple[dictionary.Meaning, ...]:
+    def columns(self) -> tuple[Column, ...]:
         """In the model's order, without its bookkeeping."""
         hidden = {*self.left_out, "_changed_load_id", "_interval_bits"}
-        return tuple(column for column in dictionary.tables()[self.table].columns if column.name not in hidden)
+        known = dictionary.tables()
+        found = next(known[name] for layer in ("marts", "ledger") if (name := f"{layer}.{self.table}") in known)
+        return tuple(Column(name, entry) for name, entry in found.columns.items() if name not in hidden)
 
     @cached_property
     def page(self) -> type[Page]:
@@ -104,7 +119,7 @@ class Listing:
         return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
     @cached_property
-    def _key_columns(self) -> tuple[dictionary.Meaning, ...]:
+    def _key_columns(self) -> tuple[Column, ...]:
         known = {column.name: column for column in self.columns}
         return tuple(known[key] for key in self.keys)
 
@@ -113,8 +128,8 @@ class Listing:
         """(expression, SQL type) by which rows are ordered. What may be null comes before all else, on both engines."""
         order: list[tuple[str, str]] = []
         for column in self._key_columns:
-            sql = _SQL[_kind(column)]
-            if column.is_required:
+            sql = _SQL[column.kind]
+            if column.entry.is_required:
                 order.append((column.name, sql))
             else:
                 order.append((f"case when {column.name} is null then 0 else 1 end", "integer"))
@@ -129,15 +144,15 @@ class Listing:
                 raise ValueError
             values: list[Any] = []
             for column, value in zip(self._key_columns, said, strict=True):
-                parsed = None if value is None else TypeAdapter(_PARSED[_kind(column)]).validate_python(value)
+                parsed = None if value is None else TypeAdapter(_PARSED[column.kind]).validate_python(value)
                 if isinstance(parsed, str) and "\0" in parsed:
                     raise ValueError
-                if column.is_required:
+                if column.entry.is_required:
                     if parsed is None:
                         raise ValueError
                     values.append(parsed)
                 else:
-                    values += [int(parsed is not None), _NOTHING[_SQL[_kind(column)]] if parsed is None else parsed]
+                    values += [int(parsed is not None), _NOTHING[_SQL[column.kind]] if parsed is None else parsed]
             return values
         except (ValueError, ValidationError):
             raise ApiError(404, "NO_SUCH_PAGE", "`after` is no `next_after` of this address.") from None
@@ -147,12 +162,8 @@ _LETTERS = "abcdefghijklmnop"
 """Names of parameters have no digits."""
 
 
-def _kind(column: dictionary.Meaning) -> str:
-    return column.data_type.split("(")[0].strip()
-
-
-def _field(column: dictionary.Meaning) -> tuple[Any, Any]:
-    kind = _TYPES[_kind(column)]
-    words = f"{column.description} Unit: {column.unit}." if column.unit else column.description
-    annotation = kind if column.is_required else Optional[kind]  # noqa: UP045
+def _field(column: Column) -> tuple[Any, Any]:
+    kind, said = _TYPES[column.kind], column.entry.description or ""
+    words = f"{said} Unit: {column.entry.unit}." if column.entry.unit else said
+    annotation = kind if column.entry.is_required else Optional[kind]  # noqa: UP045
     return annotation, Field(description=words)

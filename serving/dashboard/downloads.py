@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -41,20 +41,29 @@ def table(rows: pa.Table, name: str, columns: Mapping[str, Any], empty: str, lim
     if rows.num_rows > limit:
         st.caption(f"Only the first {limit:,} rows are shown; narrow the filters for the others.")
     st.dataframe(frame(shown), hide_index=True, column_config=dict(columns), column_order=list(shown.column_names))
+    offer(name, lambda: shown, name)
+
+
+def offer(name: str, rows: Callable[[], pa.Table], key: str) -> None:
+    """A button for CSV and one for Parquet; `rows` is asked for when one is pressed."""
     with st.container(horizontal=True):
         for label, mime, ending, written in (
             ("CSV", "text/csv", "csv", as_csv),
             ("Parquet", "application/vnd.apache.parquet", "parquet", as_parquet),
         ):
             st.download_button(
-                label,
-                partial(written, shown),
+                f"Download {label}",
+                partial(_written, written, rows),
                 f"{name}.{ending}",
                 mime,
-                key=f"{name}_{ending}",
+                key=f"{key}_{ending}",
                 icon=":material/download:",
                 on_click="ignore",
             )
+
+
+def _written(kind: Callable[[pa.Table], bytes], rows: Callable[[], pa.Table]) -> bytes:
+    return kind(rows())
 
 
 # Headers ------------------------------------------------------------------------------------------------------------

@@ -53,7 +53,8 @@ def asked(path: Path) -> set[str]:
 
 
 def test_every_page_and_group_of_routes_is_declared_with_its_owner() -> None:
-    assert list(EXPOSURES) == [f"dashboard_{page}" for page in PAGES] + [f"api_{group}" for group in GROUPS] + ["alerts"]
+    declared = [*(f"dashboard_{page}" for page in PAGES), *(f"api_{group}" for group in GROUPS), "alerts"]
+    assert list(EXPOSURES) == declared
     for name, exposure in EXPOSURES.items():
         assert exposure["type"] == ("dashboard" if name.startswith("dashboard_") else "application")
         assert exposure["owner"]["name"] and exposure["label"] and exposure["description"]

@@ -11,11 +11,13 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from tests.conftest import TestWarehouse, duckdb_warehouse, postgres_warehouse
 from tests.postgres_server import fresh_database
@@ -25,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[2]
 # A test must not see the settings of the person who runs it.
 OURS = (
     "WAREHOUSE", "PG", "SOCRATA_", "SMART_METERS_", "OPENWEATHER_", "ENERGY_TRANSFER_", "ABBANOA_", "LAKE_URL",
-    "METERHOUSE_", "PSEUDONYM_KEY", "DBT_",
+    "METERHOUSE_", "PSEUDONYM_KEY", "DBT_", "READER_", "EXPLORER_", "INSPECTOR_",
 )  # fmt: skip
 SECONDS = 400
 LOADS = "select distinct load_id from raw._dlt_loads where status = 0 order by 1"
@@ -194,3 +196,33 @@ def landed_house(
     house = House(warehouse, world, tmp_path)
     house.land()
     return house
+
+
+@pytest.fixture
+def page_of(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., AppTest]]:
+    """Runs a page of the dashboard on the house: its name, then what stands in the address after `?`."""
+    with pages_on(house, monkeypatch, tmp_path) as run:
+        yield run
+
+
+@contextmanager
+def pages_on(house: House, monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[Callable[..., AppTest]]:
+    """What readers leave behind (questions asked) goes to `folder`, not to the house."""
+    import streamlit as st
+
+    from serving.dashboard import reading
+
+    for name, value in {**house.warehouse.env, "METERHOUSE_DATA": str(folder / "data")}.items():
+        monkeypatch.setenv(name, value)
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+    def run(name: str, **query: str) -> AppTest:
+        page = AppTest.from_file(str(ROOT / "serving" / "dashboard" / "pages" / f"{name}.py"), default_timeout=60)
+        page.query_params.update(query)
+        return page.run()
+
+    yield run
+    reading.published().close()
+    st.cache_resource.clear()
+    st.cache_data.clear()

@@ -1,13 +1,30 @@
-"""What Streamlit is given to run: `serving/dashboard/app.py`, from a folder that has no `pages` beside it.
+"""The entry that Streamlit runs: it shows the page that the address names.
 
-Until a process has drawn its first page, Streamlit takes a folder `pages` beside its script for pages of their own: the
-first person to open a link to a page would see that page without app.py, narrow and under other names.
+It stands in a folder of its own: beside a folder `pages` Streamlit would take the first link to a page for that file
+alone, and show neither the titles nor the order of this navigation.
 """
 
 from __future__ import annotations
 
-import runpy
 from pathlib import Path
 
-# Not imported: Streamlit runs this file at each click, and an import happens once.
-runpy.run_path(str(Path(__file__).resolve().parents[1] / "app.py"), run_name="__main__")
+import streamlit as st
+
+from serving.dashboard.pages import FOLDER, TITLES
+
+FIRST = next(iter(TITLES))
+
+# A picture of our own, and before the navigation: browsers would else fetch the page's icon from a server of Google's.
+st.set_page_config(page_icon=Path(__file__).with_name("icon.svg"), layout="wide")
+shown = st.navigation(
+    [
+        st.Page(
+            FOLDER / f"{name}.py", title=title, icon=icon, url_path="" if name == FIRST else name, default=name == FIRST
+        )
+        for name, (title, icon) in TITLES.items()
+    ]
+    # Streamlit serves the first page at / only: links by its name must find it, too.
+    + [st.Page(FOLDER / f"{FIRST}.py", title=TITLES[FIRST][0], url_path=FIRST, visibility="hidden")]
+)
+st.set_page_config(page_title=f"{shown.title} · Meterhouse")
+shown.run()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
+from serving.dashboard import shown
 from serving.dashboard.frame import page
 from serving.dashboard.queries import overview
 
 
 def _totals() -> None:
-    for place, system in zip(st.columns(len(overview.SYSTEMS)), overview.SYSTEMS, strict=True):
+    *daily, billed = st.columns(len(overview.SYSTEMS) + 1)
+    for place, system in zip(daily, overview.SYSTEMS, strict=True):
         (row,) = overview.periods(system).to_pylist()
         total, before = row["total"], row["total_before"]
         if total is None:
@@ -17,26 +20,43 @@ def _totals() -> None:
             continue
         # Periods with another number of known days are no comparison: the change would be that of the gaps.
         is_comparable = bool(before) and row["days"] == row["days_before"]
-        delta = f"{(total - before) / abs(before):+.1%}" if is_comparable else None
-        place.metric(system, f"{total:,.0f}", delta, delta_color="off", border=True)
+        delta = f"{(total - before) / abs(before):+.1%}" if is_comparable else "no comparison"
+        place.metric(
+            system,
+            f"{total:,.0f}",
+            delta,
+            delta_color="off",
+            delta_arrow="auto" if is_comparable else "off",
+            border=True,
+        )
         place.caption(
             f"{overview.DAYS} days to {row['last_day']:%d %b %Y}: {row['days']} with data, {row['days_before']} before"
         )
-    place, *_ = st.columns(len(overview.SYSTEMS))
+    _billed(billed)
+
+
+def _billed(place: DeltaGenerator) -> None:
     months = overview.billed_months().to_pylist()
     if not months:
         place.metric("CAD billed", "no data", border=True)
         return
-    newest = months[0]
+    newest, *earlier = months
     amount = newest["amount_due_cad"]
-    place.metric("CAD billed", "no data" if amount is None else f"{amount:,.0f}", border=True)
+    place.metric(
+        "CAD billed",
+        "no data" if amount is None else f"{amount:,.0f}",
+        f"{newest['month']:%B %Y} so far",
+        delta_color="off",
+        delta_arrow="off",
+        border=True,
+    )
     place.caption(
-        f"{newest['month']:%B %Y}, {newest['bills']:,} bill lines. "
+        f"{newest['bills']:,} bill lines. "
         + "; ".join(
-            f"{row['month']:%B %Y}: "
+            f"{row['month']:%b %Y}: "
             + ("no data" if row["amount_due_cad"] is None else f"{row['amount_due_cad']:,.0f} CAD")
             + f", {row['bills']:,} lines"
-            for row in months[1:]
+            for row in earlier
         )
     )
 
@@ -73,10 +93,35 @@ def _draw() -> None:
     st.subheader("Newest period against the one before")
     _totals()
     left, right = st.columns(2)
-    left.subheader("Freshness")
-    left.dataframe(overview.freshness().to_pandas(), hide_index=True)
-    right.subheader("Last landings")
-    right.dataframe(overview.landings().to_pandas(), hide_index=True)
+    with left:
+        st.subheader("Freshness")
+        shown.rows(
+            overview.freshness(),
+            {
+                "source": "Source",
+                "table_name": "Raw table",
+                "status": "State",
+                "last_landed_at": shown.instant("Last landed"),
+                "age_h": shown.number("Age (h)", 1),
+                "late_after_h": shown.number("Late after (h)"),
+            },
+            "No table is expected to be fresh.",
+        )
+    with right:
+        st.subheader("Last landings")
+        shown.rows(
+            overview.landings(),
+            {
+                "source": "Source",
+                "status": "Status",
+                "finished_at": shown.instant("Finished"),
+                "rows_landed": shown.number("Rows"),
+                "files_rejected": shown.number("Files rejected"),
+                "problems": shown.number("Problems"),
+                "duration_s": shown.number("Took (s)", 1),
+            },
+            "Nothing has landed yet.",
+        )
 
 
 page("Overview", _draw)

@@ -8,9 +8,10 @@ from serving.dashboard.reading import ask
 
 
 def freshness() -> pa.Table:
-    """One row per raw table, the worst first, those that are not in use last; `age_s` in seconds, as of the build."""
+    """One row per raw table, the worst first, those that are not in use last; ages in hours, as of the build."""
     return ask(
-        "select source, table_name, status, last_landed_at, age_s, late_after_s from source_freshness order by "
+        "select source, table_name, status, last_landed_at, cast(age_s as double precision) / 3600 as age_h, "
+        "late_after_s / 3600.0 as late_after_h from source_freshness order by "
         "case status when 'stale' then 0 when 'never landed' then 1 when 'late' then 2 when 'fresh' then 3 else 4 end, "
         "source, table_name limit 200"
     )
