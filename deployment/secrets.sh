@@ -42,7 +42,7 @@ certificate() {
 }
 
 had=" $(echo *) "
-for name in warehouse_superuser_password warehouse_loader_password warehouse_transformer_password warehouse_security_password warehouse_reader_password \
+for name in warehouse_superuser_password warehouse_loader_password warehouse_transformer_password warehouse_security_password warehouse_reader_password warehouse_explorer_password \
     warehouse_metrics_password airflow_database_password airflow_admin_password airflow_api_secret_key airflow_api_user_password grafana_admin_password \
     pgadmin_password lake_secret_key pseudonym_key; do
     [ -e "$name" ] || openssl rand -hex 32 | keep "$name"

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from ingestion.errors import ConfigurationError, WarehouseError
 from ingestion.settings import ROOT
 from ingestion.warehouse import PostgresWarehouse, WarehouseSettings, brief
+from operations.settings import ROLES
 
 ROLES_SQL = ROOT / "deployment" / "postgres" / "roles.sql"
 
@@ -49,7 +50,7 @@ def apply(settings: WarehouseSettings, passwords: Mapping[str, SecretStr]) -> Ap
             cursor.execute(ROLES_SQL.read_text(encoding="utf-8"))
             cursor.execute(
                 "select rolname, rolcanlogin from pg_roles where rolname = any(%s) order by 1",
-                ([f"meterhouse_{role}" for role in ("loader", "transformer", "reader", "security")],),
+                ([f"meterhouse_{role}" for role in ROLES],),
             )
             made = cursor.fetchall()
         warnings = tuple(notice.split(":", 1)[1].strip() for notice in connection.notices if "WARNING" in notice[:20])

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from ingestion.errors import ConfigurationError
 from ingestion.settings import Settings, absolute, read
 
-ROLES = ("loader", "transformer", "reader", "security")
+ROLES = ("loader", "transformer", "reader", "explorer", "security")
 
 
 class OperationsSettings(Settings):
@@ -23,6 +23,8 @@ class OperationsSettings(Settings):
     meterhouse_transformer_password_file: Path | None = None
     meterhouse_reader_password: SecretStr | None = None
     meterhouse_reader_password_file: Path | None = None
+    meterhouse_explorer_password: SecretStr | None = None
+    meterhouse_explorer_password_file: Path | None = None
     meterhouse_security_password: SecretStr | None = None
     meterhouse_security_password_file: Path | None = None
 

@@ -3,7 +3,7 @@
 -- Repeating it changes nothing, and takes back what was granted by hand.
 --
 -- Passwords come as settings of the session, best as SCRAM verifiers: meterhouse.loader_password, .transformer_password,
--- .reader_password, .security_password. A role whose password is not given keeps what it has; one that never had any cannot log in.
+-- .reader_password, .explorer_password, .security_password. A role whose password is not given keeps what it has; one that never had any cannot log in.
 
 set local search_path = pg_catalog;
 set local password_encryption = 'scram-sha-256';
@@ -29,6 +29,8 @@ begin
             ('transformer', 15, '6h', '30min', '15min'),
             -- Dashboard, API, analysts. Idle in a transaction they would hold off a publication, which waits 60 s for them.
             ('reader', 20, '60s', '10s', '45s'),
+            -- People's own SQL. The explorer sets limits of its own per question; these hold for who logs in by other means.
+            ('explorer', 5, '15s', '5s', '30s'),
             -- One person or two, looking something up.
             ('security', 3, '5min', '10s', '5min')
         ) as roles (name, connections, statement, locks, idle)
@@ -89,11 +91,11 @@ $member$;
 do $database$
 begin
     execute format(
-        'revoke all on database %I from public, meterhouse_loader, meterhouse_transformer, meterhouse_reader, meterhouse_security',
+        'revoke all on database %I from public, meterhouse_loader, meterhouse_transformer, meterhouse_reader, meterhouse_explorer, meterhouse_security',
         current_database()
     );
     execute format(
-        'grant connect on database %I to meterhouse_loader, meterhouse_transformer, meterhouse_reader, meterhouse_security',
+        'grant connect on database %I to meterhouse_loader, meterhouse_transformer, meterhouse_reader, meterhouse_explorer, meterhouse_security',
         current_database()
     );
     execute format('grant create, temporary on database %I to meterhouse_transformer', current_database());
@@ -140,11 +142,11 @@ begin
             );
         end loop;
         execute format(
-            'revoke all on schema %I from public, meterhouse_reader, meterhouse_security%s', place.schema,
+            'revoke all on schema %I from public, meterhouse_reader, meterhouse_explorer, meterhouse_security%s', place.schema,
             case when place.owner <> 'meterhouse_loader' then ', meterhouse_loader' else ', meterhouse_transformer' end
         );
         execute format(
-            'revoke all on all tables in schema %I from public, meterhouse_reader, meterhouse_security%s', place.schema,
+            'revoke all on all tables in schema %I from public, meterhouse_reader, meterhouse_explorer, meterhouse_security%s', place.schema,
             case when place.owner <> 'meterhouse_loader' then ', meterhouse_loader' else ', meterhouse_transformer' end
         );
     end loop;
@@ -157,8 +159,8 @@ grant usage on schema raw, staging, intermediate, marts, ledger, published to me
 grant select on all tables in schema raw, staging, intermediate, marts, ledger, published to meterhouse_security;
 grant usage on schema raw to meterhouse_transformer;
 grant select on all tables in schema raw to meterhouse_transformer;
-grant usage on schema published to meterhouse_reader;
-grant select on all tables in schema published to meterhouse_reader;
+grant usage on schema published to meterhouse_reader, meterhouse_explorer;
+grant select on all tables in schema published to meterhouse_reader, meterhouse_explorer;
 
 -- Tables that landing and dbt will make. Those of `published` get their grants from the publication.
 alter default privileges for role meterhouse_loader in schema raw
@@ -193,6 +195,7 @@ begin
         -- dbt's start looks whether another dbt is alive, and waits a moment for it (dbt_project/macros/ledger/build_runs.sql).
         grant execute on function pg_sleep(double precision) to meterhouse_transformer;
         alter role meterhouse_reader set temp_file_limit = '4GB';
+        alter role meterhouse_explorer set temp_file_limit = '1GB';
         alter role meterhouse_security set temp_file_limit = '4GB';
     end if;
     if open_still > 0 then

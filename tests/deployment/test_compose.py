@@ -22,7 +22,7 @@ READERS = {"dashboard", "api"}
 WRITES_ITS_ROOT = {"pgadmin"}
 WRITERS = {
     "warehouse", "airflow-database", "object-store", "airflow-api-server", "airflow-scheduler", "airflow-dag-processor",
-    "airflow-triggerer", "prometheus", "grafana", "pgadmin", "api",
+    "airflow-triggerer", "prometheus", "grafana", "pgadmin", "api", "dashboard",
 }  # fmt: skip
 AIRFLOW = [name for name, service in SERVICES.items() if "AIRFLOW_HOME" in service.get("environment", {})]
 every_service = pytest.mark.parametrize("name", sorted(SERVICES))
@@ -259,10 +259,10 @@ def test_what_serves_reads_as_the_reader_and_knows_no_other_password() -> None:
     for name in READERS:
         service = SERVICES[name]
         assert compose.environment(service)["PGUSER"] == "meterhouse_reader"
-        # The API starts runs of Airflow, as a user who may do that and little else.
-        more = ["airflow_api_user_password"] if name == "api" else []
+        # The API starts runs of Airflow, as a user who may do little else; the dashboard asks people's own SQL.
+        more = {"api": ["airflow_api_user_password"], "dashboard": ["warehouse_explorer_password"]}[name]
         assert service["secrets"] == ["warehouse_reader_password", "database_ca", *more]
-        assert service.get("volumes", []) == (["api:/var/lib/meterhouse"] if name == "api" else [])
+        assert service.get("volumes", []) == [f"{name}:/var/lib/meterhouse"]
 
 
 # --- Airflow --------------------------------------------------------------------------------------------------

@@ -100,6 +100,7 @@ def test_only_the_superuser_is_one(machine: Machine) -> None:
     found = rows(connection, f"select rolname, ({able}) from pg_roles where rolcanlogin order by 1")
     connection.close()
     assert found == [
+        ("meterhouse_explorer", False),
         ("meterhouse_loader", False), ("meterhouse_reader", False), ("meterhouse_security", False),
         ("meterhouse_transformer", False), ("metrics", False), ("postgres", True),
     ]  # fmt: skip

@@ -56,8 +56,8 @@ def test_a_job_lands_builds_and_publishes_and_no_second_runs_beside_it(new_house
         after = api.call("/api/v1/status").json()
         assert after["publication"]["built_at"] > before
         # The second edition of the portal's file has been landed.
-        landed = "select max(cast(rows as bigint)) from raw.landed_files where source = 'winnipeg_billing'"
-        assert new_house.query(landed) == [(new_house.truth["bills"]["rows_in_generation_2_file"],)]
+        landed = "select sum(cast(rows as bigint)) from raw.landed_files where source = 'winnipeg_billing'"
+        assert new_house.query(landed) == [(600 + new_house.truth["bills"]["rows_in_generation_2_file"],)]
         assert [one["id"] for one in api.call("/api/v1/processing/jobs").json()["jobs"]] == [job["id"]]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from ingestion.settings import ROOT
 
-ROLES = ("loader", "transformer", "reader", "security")
+ROLES = ("loader", "transformer", "reader", "explorer", "security")
 PASSWORDS = {role: f"{role}-secret-for-tests-only" for role in ROLES}
 
 

@@ -56,7 +56,9 @@ def test_security_sees_names_and_addresses_and_nobody_else_does(house: RoledHous
         }
         for role in ROLES
     }
-    assert {schema for schema, _ in readable["reader"]} == {"published"}
+    assert (
+        {schema for schema, _ in readable["reader"]} == {schema for schema, _ in readable["explorer"]} == {"published"}
+    )
     assert {schema for schema, _ in readable["loader"]} == {"raw"}
     held = {("raw", "pseudonyms"), *((schema, relation) for schema, relation, _ in personal_columns())}
     assert held <= readable["security"]

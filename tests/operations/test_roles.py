@@ -49,6 +49,19 @@ def test_a_reader_sees_the_first_publication(house: RoledHouse) -> None:
     assert str(rows) in said
 
 
+def test_people_ask_their_own_sql_as_the_explorer(house: RoledHouse) -> None:
+    """Which refuses a role that may see or do more than it needs: this one may not."""
+    ask = ("python", "-m", "serving.explorer")
+    ((rows,),) = house.query("reader", "select count(*) from published.dim_products")
+    assert str(rows) in house.of("explorer").run(*ask, "select count(*) as products from dim_products")
+    assert "QUERY_DENIED" in house.of("explorer").run(*ask, "select count(*) from raw.pseudonyms", code=1)
+    for role in ("reader", "transformer"):
+        said = house.of(role).run(
+            *ask, "select count(*) as products from dim_products", code=0 if role == "reader" else 1
+        )
+        assert (str(rows) in said) is (role == "reader")
+
+
 def test_a_second_round_works_and_the_reader_keeps_its_grants(house: RoledHouse) -> None:
     assert "Nothing new" in house.of("loader").land()
     house.of("transformer").dbt("build", "--select", "dim_products")
@@ -159,6 +172,7 @@ def test_limits_are_those_of_the_roles(house: RoledHouse) -> None:
         "loader": ("6h", "2min", "15min"),
         "transformer": ("6h", "30min", "15min"),
         "reader": ("1min", "10s", "45s"),
+        "explorer": ("15s", "5s", "30s"),
         "security": ("5min", "10s", "5min"),
     }
     limits = house.query("admin", "select rolname, rolconnlimit from pg_roles where rolname like 'meterhouse\\__%'")
@@ -166,6 +180,7 @@ def test_limits_are_those_of_the_roles(house: RoledHouse) -> None:
         "meterhouse_loader": 25,
         "meterhouse_transformer": 15,
         "meterhouse_reader": 20,
+        "meterhouse_explorer": 5,
         "meterhouse_security": 3,
     }
 
