@@ -10,7 +10,7 @@ import pyarrow.parquet
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from serving.dashboard.downloads import csv, parquet
+from serving.dashboard.downloads import as_csv, as_parquet
 from serving.dashboard.pages import FOLDER
 from serving.dashboard.queries import sql as asked
 from serving.explorer import asking, parser
@@ -126,5 +126,5 @@ def test_the_limits_that_are_said_are_those_that_hold() -> None:
 
 def test_files_hold_the_answer() -> None:
     table = pyarrow.table({"town": ["WINNIPEG", None, ""], "bills": [1, None, 0]})
-    assert csv(table) == b'"town","bills"\n"WINNIPEG",1\n,\n"",0\n'
-    assert pyarrow.parquet.read_table(pyarrow.BufferReader(parquet(table))).equals(table)
+    assert as_csv(table) == b'"town","bills"\n"WINNIPEG",1\n,\n"",0\n'
+    assert pyarrow.parquet.read_table(pyarrow.BufferReader(as_parquet(table))).equals(table)

@@ -50,4 +50,4 @@ def test_a_bounded_table_says_so_and_an_empty_one_says_what_is_missing() -> None
     ]
     assert [len(table.value) for table in page.dataframe] == [2, 3]
     assert [info.value for info in page.info] == ["No bill was delivered."]
-    assert [button.proto.label for button in page.get("download_button")] == ["CSV", "Parquet"] * 2
+    assert [button.proto.label for button in page.get("download_button")] == ["Download CSV", "Download Parquet"] * 2
