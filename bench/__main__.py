@@ -25,6 +25,8 @@ from rich.table import Table
 
 from bench import detectors, water
 from bench.measure import Figure, measured
+from bench.readers import READERS
+from bench.readers import measured as readers
 from bench.world import World, part, prepared
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -203,6 +205,18 @@ def _detectors(root: Path, seed: int) -> Table:
     return table
 
 
+def _readers(root: Path) -> Table:
+    table = Table(title=f"{READERS} readers of the API at once, DuckDB", title_justify="left")
+    for heading in ("questions", "answers", "a second", "p50 ms", "p95 ms", "p99 ms", "longest ms", "failed"):
+        table.add_column(heading, justify="left" if heading == "questions" else "right")
+    for one in readers(root):
+        waits = [f"{one.at(share) * 1000:,.0f}" for share in (0.5, 0.95, 0.99)]
+        count = len(one.waits)
+        longest = f"{max(one.waits) * 1000:,.0f}"
+        table.add_row(one.name, f"{count:,}", f"{count / one.seconds:,.0f}", *waits, longest, str(len(one.failures)))
+    return table
+
+
 def _marts(bench: Bench) -> Table:
     """Marts and ledgers of both systems in full, then one more delivered day: landed and built."""
     world = bench.world
@@ -246,7 +260,9 @@ def main(
     half_hours: Annotated[int, typer.Option(help="About so many half-hours.")] = 10_000_000,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of the compared landings; medians are printed.")] = 3,
     engines: Annotated[str, typer.Option(help="Which engines, with commas between.")] = "duckdb,postgres",
-    parts: Annotated[str, typer.Option(help="Of landing, marts, water, detectors.")] = "landing,marts,water,detectors",
+    parts: Annotated[
+        str, typer.Option(help="Of landing, marts, water, detectors, readers.")
+    ] = "landing,marts,water,detectors,readers",
     seed: Annotated[int, typer.Option(help="Seed of the world for the detectors.")] = 20210101,
     folder: Annotated[Path, typer.Option(help="Where worlds are kept and warehouses made.")] = ROOT / "data" / "bench",
 ) -> None:
@@ -255,7 +271,9 @@ def main(
     # Water has files of its own.
     world = prepared(folder, bills, half_hours) if wanted & {"landing", "marts"} else World(folder, 0, 0)
     tables = [_detectors(folder, seed)] if "detectors" in wanted else []
-    for name in engines.split(",") if wanted - {"detectors"} else ():
+    if "readers" in wanted:
+        tables.append(_readers(folder))
+    for name in engines.split(",") if wanted - {"detectors", "readers"} else ():
         with _server(name) as (server, pid):
             bench = Bench(name, world, folder / "work" / name, server, pid)
             if "landing" in wanted:

@@ -55,9 +55,10 @@ def test_a_job_lands_builds_and_publishes_and_no_second_runs_beside_it(new_house
         assert datetime.fromisoformat(done["started_at"]) <= datetime.fromisoformat(done["finished_at"])
         after = api.call("/api/v1/status").json()
         assert after["publication"]["built_at"] > before
-        # The second edition of the portal's file has been landed.
-        landed = "select sum(cast(rows as bigint)) from raw.landed_files where source = 'winnipeg_billing'"
-        assert new_house.query(landed) == [(600 + new_house.truth["bills"]["rows_in_generation_2_file"],)]
+        # Readers see the portal's second edition.
+        truth = new_house.truth["bills"]["generations"]["2"]
+        ((bills, cad),) = new_house.ask("select count(*), sum(amount_due_cad) from {marts}.fct_utility_bills")
+        assert (bills, str(cad)) == (truth["rows"], truth["sums"]["amount_due"])
         assert [one["id"] for one in api.call("/api/v1/processing/jobs").json()["jobs"]] == [job["id"]]
 
 
