@@ -202,6 +202,26 @@ def test_nobody_gets_in_without_the_password_of_the_secret(api: Callable[..., re
     assert api("GET", "/api/v2/dags", headers=forged).status_code in (401, 403)
 
 
+def test_the_user_of_our_api_starts_runs_and_manages_nothing(
+    api: Callable[..., requests.Response], machine: Machine, ended_run: dict[str, str]
+) -> None:
+    password = (machine.secrets / "airflow_api_user_password").read_text().strip()
+    token = api("POST", "/auth/token", json={"username": "api", "password": password}, headers={})
+    assert token.status_code == 201, token.text
+    as_user = {"Authorization": f"Bearer {token.json()['access_token']}"}
+    started = api("POST", "/api/v2/dags/deployment/dagRuns", json={"logical_date": None}, headers=as_user)
+    assert started.status_code == 200, started.text
+    path = f"/api/v2/dags/deployment/dagRuns/{started.json()['dag_run_id']}"
+    assert api("GET", path, headers=as_user).json()["dag_id"] == "deployment"
+    for method, place, body in (
+        ("POST", "/api/v2/pools", {"name": "mine", "slots": 1}),
+        ("POST", "/api/v2/variables", {"key": "mine", "value": "x"}),
+        ("POST", "/api/v2/connections", {"connection_id": "mine", "conn_type": "generic"}),
+    ):
+        assert api(method, place, json=body, headers=as_user).status_code == 403, place
+    assert api("DELETE", path).status_code in (204, 409)
+
+
 def test_a_command_that_is_typed_into_a_running_service_has_its_secrets(
     machine: Machine, ended_run: dict[str, str]
 ) -> None:

@@ -56,6 +56,8 @@ class Airflow:
     address: str
     home: Path
     token: str
+    login: dict[str, str]
+    """As its REST API takes it: username and password."""
 
     def api(self, method: str, path: str, **arguments: Any) -> Any:
         answer = requests.request(
@@ -164,7 +166,7 @@ def running(env: Mapping[str, str], world: Path) -> Iterator[Airflow]:
         finally:
             os.environ.clear()
             os.environ.update(before)
-        yield Airflow(everything, address, home, token)
+        yield Airflow(everything, address, home, token, login)
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -18,7 +18,8 @@ import pytest
 from ingestion import registry
 from tests.alerting.receivers import webhook
 from tests.conftest import TestWarehouse, duckdb_warehouse
-from tests.end_to_end.conftest import ROOT
+from tests.end_to_end.conftest import ROOT, House
+from tests.end_to_end.serving_api import serving
 from tests.orchestration.airflow import Airflow, children, environment, metadata, running, told
 from tests.orchestration.conftest import Scheduled
 from tests.publishing.conftest import published
@@ -120,6 +121,30 @@ def test_a_failing_test_stops_publishing_and_is_told_once_until_the_data_is_righ
     airflow.until(lambda: len(airflow.runs("publish")) > published_runs and airflow.quiet("publish"))
     assert airflow.runs("publish")[-1]["state"] == "success"
     assert published_at(scheduled) > shown
+
+
+def test_the_api_starts_runs_of_airflow_and_tells_how_they_ended(scheduled: Scheduled, tmp_path: Path) -> None:
+    airflow = scheduled.airflow
+    airflow.until(lambda: all_is_quiet(airflow))
+    house = House(scheduled.warehouse, scheduled.world, tmp_path)
+    login = {"AIRFLOW_USER": airflow.login["username"], "AIRFLOW_PASSWORD": airflow.login["password"]}
+    with serving(house, tmp_path, AIRFLOW_URL=airflow.address, **login) as api:
+        wanted = {"sources": ["openweather"]}
+        started = api.call("/api/v1/processing/trigger", "POST", api.operator, json=wanted)
+        assert started.status_code == 202, started.text
+        job = started.json()
+        assert (job["runner"], list(job["runs"])) == ("airflow", ["land_openweather"])
+        second = api.call("/api/v1/processing/trigger", "POST", api.operator, json=wanted)
+        assert (second.status_code, second.json()["code"]) == (409, "JOB_RUNNING")
+        path = f"/api/v1/processing/jobs/{job['id']}"
+        airflow.until(lambda: api.call(path).json()["status"] != "running")
+        assert api.call(path).json()["status"] == "success"
+    assert airflow.tasks("land_openweather", job["runs"]["land_openweather"])["land"]["state"] == "success"
+    wrong = {**login, "AIRFLOW_PASSWORD": "wrong"}
+    with serving(house, tmp_path, AIRFLOW_URL=airflow.address, **wrong) as api:
+        answer = api.call("/api/v1/processing/trigger", "POST", api.operator, json=wanted)
+    assert (answer.status_code, answer.json()["code"]) == (503, "AIRFLOW_AWAY")
+    assert "wrong" not in answer.text + api.said.read_text()
 
 
 @pytest.mark.parametrize("victim", ["dbt", "task"])
