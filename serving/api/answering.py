@@ -25,6 +25,10 @@ Instant = Annotated[
     AwareDatetime,
     Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC)),
 ]
+Since = Annotated[Instant | None, Query(description="First instant, with its offset; included.")]
+Until = Annotated[Instant | None, Query(description="Last instant, with its offset; excluded.")]
+FirstDay = Annotated[Day | None, Query(description="First local day; included.")]
+LastDay = Annotated[Day | None, Query(description="Last local day; included.")]
 After = Annotated[str | None, Query(max_length=2000, description="`next_after` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="Rows of a page.")]
 

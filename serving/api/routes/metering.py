@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from serving.api.answering import After, Asked, Day, Instant, Limit, Text, listed, utc
+from serving.api.answering import After, Asked, Day, FirstDay, LastDay, Limit, Since, Text, Until, listed, utc
 from serving.api.door import Reader
 from serving.api.errors import ApiError
 from serving.api.listing import Listing
@@ -20,10 +20,6 @@ METER_HALF_HOURS = Listing("fct_meter_readings", ("starts_at",))
 AGREEMENTS = Listing("dim_agreements", ("agreement_key",))
 
 Meterpoint = Annotated[Text, Path(description="Meter point.")]
-Since = Annotated[Instant | None, Query(description="First instant, with its offset; included.")]
-Until = Annotated[Instant | None, Query(description="Last instant, with its offset; excluded.")]
-FirstDay = Annotated[Day | None, Query(description="First local day; included.")]
-LastDay = Annotated[Day | None, Query(description="Last local day; included.")]
 
 
 @router.get("/consumption/half-hourly", **listed(HALF_HOURS))

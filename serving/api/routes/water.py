@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from serving.api.answering import After, Asked, Instant, Limit, Text, listed, utc
+from serving.api.answering import After, Asked, Instant, Limit, Since, Text, Until, listed, utc
 from serving.api.door import Reader
 from serving.api.errors import ApiError
 from serving.api.listing import Listing
@@ -32,8 +32,6 @@ RANGES = {
     "1h": timedelta(hours=1), "6h": timedelta(hours=6), "24h": timedelta(hours=24), "3d": timedelta(days=3),
     "7d": timedelta(days=7), "30d": timedelta(days=30),
 }  # fmt: skip
-Since = Annotated[Instant | None, Query(description="First instant, with its offset; included.")]
-Until = Annotated[Instant | None, Query(description="Last instant, with its offset; excluded.")]
 
 
 def _newest(asked: Asked, table: str, column: str, condition: str = "true", **values: Any) -> Any:

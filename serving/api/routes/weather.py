@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from serving.api.answering import After, Asked, Day, Limit, Text, listed
+from serving.api.answering import After, Asked, FirstDay, LastDay, Limit, Text, listed
 from serving.api.door import Reader
 from serving.api.listing import Listing
 
@@ -20,8 +20,8 @@ def daily(
     caller: Reader,
     asked: Asked,
     place: Annotated[Text | None, Query(description="Only this place.")] = None,
-    first_day: Annotated[Day | None, Query(description="First local day; included.")] = None,
-    last_day: Annotated[Day | None, Query(description="Last local day; included.")] = None,
+    first_day: FirstDay = None,
+    last_day: LastDay = None,
     after: After = None,
     limit: Limit = 1000,
 ) -> Response:
