@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
 import pyarrow as pa
 from fastapi import Depends, Header, Query, Request, Response
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, BeforeValidator, StringConstraints
 
 from serving.api.answers import JSON, KINDS, accepted, document, encoded, publication_of
 from serving.api.errors import refusals
@@ -20,10 +21,27 @@ from serving.published import Publication
 
 # A text with a null cannot be a parameter of PostgreSQL.
 Text = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00]+$")]
-Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2199, 12, 31))]
+
+
+def _of_form(form: str, words: str) -> BeforeValidator:
+    """Pydantic would take a bare number, too, for seconds since 1970."""
+    known = re.compile(form)
+
+    def held(value: Any) -> Any:
+        if not isinstance(value, str) or not known.fullmatch(value):
+            raise ValueError(words)
+        return value
+
+    return BeforeValidator(held)
+
+
+Day = Annotated[date, _of_form(r"\d{4}-\d{2}-\d{2}", "is a day, YYYY-MM-DD")]
 Instant = Annotated[
     AwareDatetime,
-    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), le=datetime(2199, 12, 31, tzinfo=UTC)),
+    _of_form(
+        r"\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}(:\d{2}(\.\d+)?)?([Zz]|[+-]\d{2}:?\d{2})",
+        "is an instant with its offset, as 2021-03-28T01:00:00Z or 2021-03-28T01:00:00+01:00",
+    ),
 ]
 Since = Annotated[Instant | None, Query(description="First instant, with its offset; included.")]
 Until = Annotated[Instant | None, Query(description="Last instant, with its offset; excluded.")]
@@ -33,9 +51,23 @@ After = Annotated[str | None, Query(max_length=2000, description="`next_after` o
 Limit = Annotated[int, Query(ge=1, le=MAX_ROWS, description="Rows of a page.")]
 
 
+# UTC without a zone, as the warehouse keeps instants.
+_FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901
+
+
 def utc(instant: datetime | None) -> datetime | None:
-    """As the warehouse keeps it: UTC without a zone."""
-    return instant.astimezone(UTC).replace(tzinfo=None) if instant else None
+    """As the warehouse keeps it: UTC without a zone, and within the years 1 to 9999 whatever the offset."""
+    if instant is None:
+        return None
+    try:
+        return instant.astimezone(UTC).replace(tzinfo=None)
+    except OverflowError:
+        return _LAST if instant.year > 1 else _FIRST
+
+
+def before(instant: datetime, span: timedelta) -> datetime:
+    """An instant that much earlier; the first there is where there is none."""
+    return instant - span if instant - _FIRST >= span else _FIRST
 
 
 def listed(listing: Listing) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from serving.api.answering import After, Asked, Instant, Limit, Since, Text, Until, listed, utc
+from serving.api.answering import After, Asked, Instant, Limit, Since, Text, Until, before, listed, utc
 from serving.api.door import Reader
 from serving.api.errors import ApiError
 from serving.api.listing import Listing
@@ -216,7 +216,7 @@ def anomalies(
         ANOMALIES,
         [
             ("starts_at < $until", {"until": end}),
-            ("ends_at > $since", {"since": end - timedelta(hours=hours) if end else None}),
+            ("ends_at > $since", {"since": before(end, timedelta(hours=hours)) if end else None}),
             ("node_id = $node_id", {"node_id": node_id}),
             ("severity = $severity", {"severity": severity}),
         ],
