@@ -71,7 +71,7 @@ def test_a_job_whose_process_was_killed_has_failed_and_the_next_one_starts(new_h
         while not (folder / "api" / "jobs" / f"{first['id']}.lock").exists():
             assert time.monotonic() < deadline
             time.sleep(0.05)
-        for process in children("serving.api.working"):
+        for process in children("serving.api.working", str(folder)):
             os.killpg(process, signal.SIGKILL)
         done = ended(api, first["id"])
         assert (done["status"], "ended without a word" in done["message"]) == ("failed", True)

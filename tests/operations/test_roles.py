@@ -206,7 +206,7 @@ def test_a_readers_idle_transaction_ends_before_a_publication_gives_up(house: Ro
 
 def test_passwords_are_kept_as_scram_and_said_nowhere(house: RoledHouse, server: dict[str, str]) -> None:
     kept = house.query("admin", "select rolpassword from pg_authid where rolname like 'meterhouse\\__%'")
-    assert len(kept) == 4
+    assert len(kept) == len(ROLES) == 5
     assert all(password.startswith("SCRAM-SHA-256$") for (password,) in kept)
     said = apply_roles(house.admin)
     assert "secret" not in said.stdout + said.stderr

@@ -175,11 +175,20 @@ def running(env: Mapping[str, str], world: Path) -> Iterator[Airflow]:
             os.killpg(process.pid, signal.SIGKILL)
 
 
-def children(command: str) -> list[int]:
-    """Process ids of running programs whose command line has these words."""
+def children(command: str, data: str) -> list[int]:
+    """Process ids of running programs whose command line has these words and whose METERHOUSE_DATA is this folder:
+    another worker may run the same command for another house."""
     # Twice wide: without it, a COLUMNS in the environment cuts the command lines off.
     listed = subprocess.run(["ps", "-ewwo", "pid,args"], capture_output=True, text=True, check=True).stdout
-    return [int(line.split()[0]) for line in listed.splitlines() if command in line and "ps -ewwo" not in line]
+    found = [int(line.split()[0]) for line in listed.splitlines() if command in line and "ps -ewwo" not in line]
+    return [process for process in found if f"METERHOUSE_DATA={data}" in _environment_of(process)]
+
+
+def _environment_of(process: int) -> list[str]:
+    try:
+        return Path(f"/proc/{process}/environ").read_text(encoding="utf-8", errors="replace").split("\0")
+    except OSError:
+        return []  # it has ended meanwhile
 
 
 def told(hook: Any) -> list[tuple[str, str, str]]:

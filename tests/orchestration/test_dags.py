@@ -165,7 +165,9 @@ def test_whatever_opens_the_warehouse_waits_for_one_slot(dags: dict[str, Any]) -
     quick = ("EmptyOperator", "TellLanded", "Watch")
     for name, dag in dags.items():
         for task, one in dag["tasks"].items():
-            assert one["pool"] == ("default_pool" if one["kind"] in quick else "warehouse"), (name, task)
+            # `watch` reads the published copy, which no build holds.
+            is_free = one["kind"] in quick or (name, task) == ("publish", "watch")
+            assert one["pool"] == ("default_pool" if is_free else "warehouse"), (name, task)
         assert (dag["catchup"], dag["max_active_runs"]) == (False, 1), name
 
 
