@@ -13,7 +13,7 @@ import pyarrow as pa
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import AwareDatetime, BeforeValidator, StringConstraints
 
-from serving.api.answers import JSON, KINDS, accepted, document, encoded, publication_of
+from serving.api.answers import JSON, KINDS, accepted, encoded
 from serving.api.errors import refusals
 from serving.api.listing import MAX_ROWS, Listing
 from serving.api.state import House, house_of
@@ -119,14 +119,6 @@ class Answering:
             return encoded(kind, publication, shown, beside), follows
 
         return self._answer(kind, sql, parameters, made)
-
-    def one(self, sql: str, parameters: Mapping[str, Any], shaped: Callable[[list[dict[str, Any]]], Any]) -> Response:
-        """A JSON document of what the rows of one question are shaped into."""
-
-        def made(publication: Publication, table: pa.Table) -> tuple[bytes, None]:
-            return document({"publication": publication_of(publication), **shaped(table.to_pylist())}), None
-
-        return self._answer(JSON, sql, dict(parameters), made)
 
     def rows(self, sql: str, **parameters: Any) -> list[dict[str, Any]]:
         """A small question on the way, kept as the answers are."""

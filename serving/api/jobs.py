@@ -12,6 +12,7 @@ import secrets
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -93,9 +94,16 @@ class Jobs:
             if self._airflow:
                 if run := self._airflow.under_way():
                     raise _running(run)
-                job.runs = self._airflow.trigger(sources, is_full_refresh, f"api__{number}")
-                job.status, job.started_at = "running", at
-                save(job, self.folder)
+                job.started_at = at
+                try:
+                    job.runs = self._airflow.trigger(sources, is_full_refresh, f"api__{number}")
+                    job.status = "running"
+                except ApiError as error:
+                    # Some of its runs may have begun: the job is on record, as one that did not start whole.
+                    job.status, job.message, job.finished_at = "failed", error.message, now()
+                    raise
+                finally:
+                    save(job, self.folder)
             else:
                 save(job, self.folder)
                 self._worker(job)
@@ -117,11 +125,13 @@ class Jobs:
         if job.status in ENDED:
             return job
         if job.runner == "airflow":
-            if self._airflow:
-                status, message = self._airflow.state(job.runs)
-                if status in ENDED:
-                    job.status, job.message, job.finished_at = status, message, now()
-                    save(job, self.folder)
+            try:
+                status, message = self._airflow.state(job.runs) if self._airflow else (job.status, job.message)
+            except ApiError:
+                return job  # how it goes is not known while Airflow is away; what is known is shown
+            if status in ENDED:
+                job.status, job.message, job.finished_at = status, message, now()
+                save(job, self.folder)
         elif not is_held(self.folder / f"{job.id}.json") and not _is_young(self.folder / f"{job.id}.json"):
             job = load(self.folder / f"{job.id}.json")
             if job.status not in ENDED:
@@ -171,8 +181,6 @@ def is_held(job: Path) -> bool:
 
 def _is_young(job: Path) -> bool:
     """Whether its process may still be about to take the lock: a Python with our imports starts within seconds."""
-    import time
-
     return time.time() - job.stat().st_mtime < 30 and not job.with_suffix(".lock").exists()
 
 

@@ -20,6 +20,8 @@ from serving import dictionary
 from serving.api.errors import ApiError
 
 MAX_ROWS = 10_000
+BOOKKEEPING = ("_changed_load_id", "_interval_bits")
+"""Columns by which increments go; they say nothing to a reader."""
 Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _TYPES: dict[str, Any] = {
     "string": str, "bigint": int, "integer": int, "boolean": bool, "date": date, "timestamp": AwareDatetime,
@@ -62,25 +64,18 @@ class Column:
 
 @dataclass(frozen=True)
 class Listing:
-    """One table as a route shows it. `keys` are columns that are together unique; the last of them may be null.
-
-    `left_out` are columns that only the warehouse's own bookkeeping needs.
-    """
+    """One table as a route shows it. `keys` are columns that are together unique; they may be null."""
 
     table: str
     keys: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
     is_newest_first: bool = False
-    fixed: tuple[str, ...] = ()
-    """Conditions that hold for every page, as SQL."""
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """In the model's order, without its bookkeeping."""
-        hidden = {*self.left_out, "_changed_load_id", "_interval_bits"}
         known = dictionary.tables()
         found = next(known[name] for layer in ("marts", "ledger") if (name := f"{layer}.{self.table}") in known)
-        return tuple(Column(name, entry) for name, entry in found.columns.items() if name not in hidden)
+        return tuple(Column(name, entry) for name, entry in found.columns.items() if name not in BOOKKEEPING)
 
     @cached_property
     def page(self) -> type[Page]:
@@ -95,7 +90,7 @@ class Listing:
         self, filters: Sequence[tuple[str, Mapping[str, Any]]], after: str | None, limit: int
     ) -> tuple[str, dict[str, Any]]:
         """SQL and parameters of a page, one row more than it holds. A filter of which a value is None is left out."""
-        conditions = [*self.fixed]
+        conditions: list[str] = []
         parameters: dict[str, Any] = {"rows": limit + 1}
         for condition, values in filters:
             if all(value is not None for value in values.values()):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from serving.api.jobs import Job, save
 from tests.end_to_end.conftest import House
 from tests.end_to_end.serving_api import Api, serving
 from tests.orchestration.airflow import children
@@ -86,3 +89,21 @@ def test_a_job_that_cannot_land_says_which_step_ended_how(new_house: House, tmp_
         done = ended(api, trigger(api, sources=["smart_meters"]).json()["id"])
     assert done["status"] == "failed"
     assert done["message"].startswith("land smart_meters ended with 1: ")
+
+
+def test_while_airflow_is_away_what_is_known_of_a_job_is_shown(
+    first_house: Callable[[str], House], tmp_path: Path
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        address = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+    begun = Job(
+        "20210406T000000", "airflow", [], False, "olga", "2021-04-06T00:00:00", "running", runs={"land_abbanoa": "x"}
+    )
+    save(begun, tmp_path / "api" / "jobs")
+    with serving(first_house("duckdb"), tmp_path, AIRFLOW_URL=address) as api:
+        assert api.call("/api/v1/status").json()["running_job"] == begun.id
+        assert api.call(f"/api/v1/processing/jobs/{begun.id}").json()["status"] == "running"
+        assert trigger(api).status_code == 409
+        (tmp_path / "api" / "jobs" / f"{begun.id}.json").unlink()
+        refused = trigger(api)
+        assert (refused.status_code, refused.json()["code"]) == (503, "AIRFLOW_AWAY")

@@ -1,0 +1,1 @@
+"""Halves of pages that are two things; `pages/` holds whole ones only."""
