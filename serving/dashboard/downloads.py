@@ -64,32 +64,3 @@ def offer(name: str, rows: Callable[[], pa.Table], key: str) -> None:
 
 def _written(kind: Callable[[pa.Table], bytes], rows: Callable[[], pa.Table]) -> bytes:
     return kind(rows())
-
-
-# Headers ------------------------------------------------------------------------------------------------------------
-
-
-def text(label: str, words: str | None = None) -> Any:
-    """A column of words."""
-    return st.column_config.TextColumn(label, help=words)
-
-
-def day(label: str, words: str | None = None) -> Any:
-    """A column of days."""
-    return st.column_config.DatetimeColumn(label, format="YYYY-MM-DD", timezone="UTC", help=words)
-
-
-def month(label: str) -> Any:
-    """A column of months."""
-    return st.column_config.DatetimeColumn(label, format="YYYY-MM", timezone="UTC")
-
-
-def instant(label: str, words: str | None = None) -> Any:
-    """A column of instants; the label says UTC."""
-    return st.column_config.DatetimeColumn(f"{label} (UTC)", format="YYYY-MM-DD HH:mm", timezone="UTC", help=words)
-
-
-def number(label: str, places: int = 0, words: str | None = None) -> Any:
-    """A column of numbers; the label says the unit."""
-    # `localized` groups digits but has no places to choose: it serves whole numbers.
-    return st.column_config.NumberColumn(label, format=f"%.{places}f" if places else "localized", help=words)

@@ -1,4 +1,4 @@
-"""How figures look in tables and charts, the same on every page: readable headers with unit and zone."""
+"""Small tables and instants of charts, as Overview and Quality show them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,6 @@ import streamlit as st
 
 ABSENT = "–"
 """In the place of what is not known: never 0."""
-
-
-def number(label: str, places: int | None = None) -> Any:
-    """A header of numbers; the label says their unit."""
-    return st.column_config.NumberColumn(label, format="localized" if places is None else f"%.{places}f")
-
-
-def instant(label: str) -> Any:
-    """A header of UTC instants."""
-    return st.column_config.DatetimeColumn(f"{label} (UTC)", format="YYYY-MM-DD HH:mm")
-
-
-def day(label: str) -> Any:
-    return st.column_config.DateColumn(label, format="YYYY-MM-DD")
-
-
-def text(label: str, is_wide: bool = False) -> Any:
-    return st.column_config.TextColumn(label, width="large" if is_wide else None)
 
 
 def rows(table: pa.Table, headers: Mapping[str, Any], nothing: str) -> None:

@@ -58,9 +58,9 @@ def test_a_clock_change_day_has_forty_six_half_hours(served: tuple[House, Api]) 
 def test_bills_are_the_dollars_of_the_portal(served: tuple[House, Api]) -> None:
     house, api = served
     months = api.rows("bills/monthly", limit=7)
-    ((cad, bills),) = house.ask("select sum(amount_due_cad), count(*) from {marts}.fct_utility_bills")
-    assert sum(Decimal(str(row["amount_due_cad"] or 0)) for row in months) == cad
-    assert sum(row["bills"] for row in months if row["period_bucket"] == "undated") <= bills
+    truth = house.truth["bills"]["generations"]["1"]
+    assert sum(Decimal(str(row["amount_due_cad"] or 0)) for row in months) == Decimal(truth["sums"]["amount_due"])
+    assert sum(row["bills"] for row in months if row["period_bucket"] == "undated") > 0
     assert len({(row["month"], row["town"], row["service_type"]) for row in months}) == len(months)
 
 

@@ -8,18 +8,18 @@ import altair as alt
 import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
-from serving.dashboard import charts, downloads, filters
+from serving.dashboard import charts, downloads, filters, headers
 from serving.dashboard.frame import page
 from serving.dashboard.queries import bills
 
 NAMED_CHARGES = 7
-_MONEY = {"bills": downloads.number("Bill lines"), "amount_due_cad": downloads.number("Amount due (CAD)", 2)}
+_MONEY = {"bills": headers.number("Bill lines"), "amount_due_cad": headers.number("Amount due (CAD)", 2)}
 _READS = {
-    "estimated_bills": downloads.number("Estimated (lines)"),
-    "unread_bills": downloads.number("Read type unknown (lines)"),
+    "estimated_bills": headers.number("Estimated (lines)"),
+    "unread_bills": headers.number("Read type unknown (lines)"),
 }
 _CHARGE_COLUMNS = {
-    name: downloads.number(f"{words[0].upper()}{words[1:]} (CAD)", 2) for name, words in bills.CHARGES.items()
+    name: headers.number(f"{words[0].upper()}{words[1:]} (CAD)", 2) for name, words in bills.CHARGES.items()
 }
 
 
@@ -154,8 +154,8 @@ def _no_month(towns: list[str], services: list[str]) -> None:
         bills.undated(towns, services),
         "bills_without_month",
         {
-            "period_bucket": downloads.text("Why there is no month"),
-            "service_type": downloads.text("Service"),
+            "period_bucket": headers.text("Why there is no month"),
+            "service_type": headers.text("Service"),
             **_MONEY,
             **_READS,
             **_CHARGE_COLUMNS,
@@ -189,17 +189,17 @@ def _unbalanced(since: date, until: date, towns: list[str], services: list[str])
         bills.unbalanced(since, until, towns, services),
         "bills_that_do_not_add_up",
         {
-            "bill_id": downloads.text("Bill line"),
-            "town": downloads.text("Town"),
-            "service_type": downloads.text("Service"),
-            "rate_code": downloads.text("Rate"),
-            "period_quality": downloads.text("Period"),
-            "charges_total_cad": downloads.number("Charges (CAD)", 2),
-            "amount_due_cad": downloads.number("Amount due (CAD)", 2),
-            "difference_cad": downloads.number("At stake (CAD)", 2),
+            "bill_id": headers.text("Bill line"),
+            "town": headers.text("Town"),
+            "service_type": headers.text("Service"),
+            "rate_code": headers.text("Rate"),
+            "period_quality": headers.text("Period"),
+            "charges_total_cad": headers.number("Charges (CAD)", 2),
+            "amount_due_cad": headers.number("Amount due (CAD)", 2),
+            "difference_cad": headers.number("At stake (CAD)", 2),
             "is_estimated": st.column_config.CheckboxColumn("Estimated"),
-            "service_from_date": downloads.day("First day of service"),
-            "service_to_date": downloads.day("End of service"),
+            "service_from_date": headers.day("First day of service"),
+            "service_to_date": headers.day("End of service"),
         },
         "The charges of every line of what is chosen add up to its amount due.",
         bills.LINES,
@@ -233,8 +233,8 @@ def _draw() -> None:
             table,
             "monthly_bills",
             {
-                "month": downloads.month("Month"),
-                "service_type": downloads.text("Service"),
+                "month": headers.month("Month"),
+                "service_type": headers.text("Service"),
                 **_MONEY,
                 **_READS,
                 **_CHARGE_COLUMNS,

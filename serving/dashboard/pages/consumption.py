@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd  # type: ignore[import-untyped]
 import streamlit as st
 
-from serving.dashboard import charts, downloads, filters
+from serving.dashboard import charts, downloads, filters, headers
 from serving.dashboard.frame import page
 from serving.dashboard.queries import consumption
 
@@ -150,12 +150,12 @@ def _half_hourly(first: date, last: date, products: list[str], regions: list[str
         table,
         "half_hourly",
         {
-            "starts_at": downloads.instant("Start"),
-            "local_date": downloads.day("Local day"),
-            "interval_number": downloads.number("Half-hour of the local day"),
-            "series": downloads.text("Shown"),
-            "consumption_kwh": downloads.number("Energy (kWh)", 3),
-            "meterpoints": downloads.number("Meter points"),
+            "starts_at": headers.instant("Start"),
+            "local_date": headers.day("Local day"),
+            "interval_number": headers.number("Half-hour of the local day"),
+            "series": headers.text("Shown"),
+            "consumption_kwh": headers.number("Energy (kWh)", 3),
+            "meterpoints": headers.number("Meter points"),
         },
         "No half-hour was delivered.",
         consumption.POINTS,
@@ -174,13 +174,13 @@ def _gaps(since: date, until: date, regions: list[str], meters: list[str]) -> No
         found,
         "interval_gaps",
         {
-            "meterpoint_id": downloads.text("Meter point"),
-            "region": downloads.text("Region"),
-            "missing_interval_count": downloads.number("Missing (half-hours)"),
-            "first_local_date": downloads.day("First local day"),
-            "last_local_date": downloads.day("Last local day"),
-            "starts_at": downloads.instant("Start"),
-            "ends_at": downloads.instant("End"),
+            "meterpoint_id": headers.text("Meter point"),
+            "region": headers.text("Region"),
+            "missing_interval_count": headers.number("Missing (half-hours)"),
+            "first_local_date": headers.day("First local day"),
+            "last_local_date": headers.day("Last local day"),
+            "starts_at": headers.instant("Start"),
+            "ends_at": headers.instant("End"),
         },
         "No half-hour is missing in these days.",
         1000,
@@ -246,9 +246,9 @@ def _agreements() -> None:
         by_product,
         "agreements_in_force",
         {
-            "product": downloads.text("Product"),
-            "agreements": downloads.number("Agreements in force (number)"),
-            "meterpoints": downloads.number("Meter points (number)"),
+            "product": headers.text("Product"),
+            "agreements": headers.number("Agreements in force (number)"),
+            "meterpoints": headers.number("Meter points (number)"),
         },
         "No agreement is in force on that day.",
         1000,
@@ -284,16 +284,16 @@ def _draw() -> None:
             table.drop_columns(["place"]),
             "daily_consumption",
             {
-                "local_date": downloads.day("Local day"),
-                "series": downloads.text(by.capitalize()),
-                "consumption_kwh": downloads.number("Energy (kWh)", 3),
-                "unmapped_kwh": downloads.number("Without an agreement (kWh)", 3),
-                "meterpoints": downloads.number("Meter points with a read"),
-                "complete_meterpoints": downloads.number("Meter points, complete"),
-                "reading_count": downloads.number("Reads"),
-                "interval_count": downloads.number("Half-hours delivered"),
-                "expected_interval_count": downloads.number("Half-hours due"),
-                "negative_reading_count": downloads.number("Negative reads"),
+                "local_date": headers.day("Local day"),
+                "series": headers.text(by.capitalize()),
+                "consumption_kwh": headers.number("Energy (kWh)", 3),
+                "unmapped_kwh": headers.number("Without an agreement (kWh)", 3),
+                "meterpoints": headers.number("Meter points with a read"),
+                "complete_meterpoints": headers.number("Meter points, complete"),
+                "reading_count": headers.number("Reads"),
+                "interval_count": headers.number("Half-hours delivered"),
+                "expected_interval_count": headers.number("Half-hours due"),
+                "negative_reading_count": headers.number("Negative reads"),
             },
             "No read.",
             consumption.POINTS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from serving.dashboard import shown
+from serving.dashboard import headers, shown
 from serving.dashboard.frame import page
 from serving.dashboard.queries import overview
 
@@ -101,9 +101,9 @@ def _draw() -> None:
                 "source": "Source",
                 "table_name": "Raw table",
                 "status": "State",
-                "last_landed_at": shown.instant("Last landed"),
-                "age_h": shown.number("Age (h)", 1),
-                "late_after_h": shown.number("Late after (h)"),
+                "last_landed_at": headers.instant("Last landed"),
+                "age_h": headers.number("Age (h)", 1),
+                "late_after_h": headers.number("Late after (h)"),
             },
             "No table is expected to be fresh.",
         )
@@ -114,11 +114,11 @@ def _draw() -> None:
             {
                 "source": "Source",
                 "status": "Status",
-                "finished_at": shown.instant("Finished"),
-                "rows_landed": shown.number("Rows"),
-                "files_rejected": shown.number("Files rejected"),
-                "problems": shown.number("Problems"),
-                "duration_s": shown.number("Took (s)", 1),
+                "finished_at": headers.instant("Finished"),
+                "rows_landed": headers.number("Rows"),
+                "files_rejected": headers.number("Files rejected"),
+                "problems": headers.number("Problems"),
+                "duration_s": headers.number("Took (s)", 1),
             },
             "Nothing has landed yet.",
         )

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pyarrow as pa
 import streamlit as st
 
-from serving.dashboard import shown
+from serving.dashboard import headers, shown
 from serving.dashboard.frame import page
 from serving.dashboard.queries import quality
 
@@ -50,14 +50,14 @@ def _balances(source: str | None) -> None:
         quality.conservation(source),
         {
             "source": "Source",
-            "hop": shown.text("From where to where"),
+            "hop": headers.text("From where to where"),
             "measure": "Measure (unit)",
-            "unexplained": shown.number("Unexplained"),
-            "amount_in": shown.number("In"),
-            "kept": shown.number("Kept"),
-            "superseded": shown.number("Superseded"),
-            "rejected": shown.number("Rejected"),
-            "unmapped": shown.number("Unmapped"),
+            "unexplained": headers.number("Unexplained"),
+            "amount_in": headers.number("In"),
+            "kept": headers.number("Kept"),
+            "superseded": headers.number("Superseded"),
+            "rejected": headers.number("Rejected"),
+            "unmapped": headers.number("Unmapped"),
         },
         "Nothing is balanced yet.",
     )
@@ -75,10 +75,10 @@ def _freshness(source: str | None) -> None:
             "source": "Source",
             "table_name": "Raw table",
             "status": "State",
-            "last_landed_at": shown.instant("Last landed"),
-            "age_h": shown.number("Age (h)", 1),
-            "late_after_h": shown.number("Late after (h)"),
-            "stale_after_h": shown.number("Stale after (h)"),
+            "last_landed_at": headers.instant("Last landed"),
+            "age_h": headers.number("Age (h)", 1),
+            "late_after_h": headers.number("Late after (h)"),
+            "stale_after_h": headers.number("Stale after (h)"),
         },
         "No table is expected to be fresh.",
     )
@@ -87,18 +87,18 @@ def _freshness(source: str | None) -> None:
 def _parse_failures(source: str | None) -> None:
     st.subheader("Texts that could not be parsed", anchor="parse-failures")
     by_column = quality.parse_failures_by_column(source)
-    headers = {"source": "Source", "table_name": "Raw table", "column_name": "Column"}
-    shown.rows(by_column, {**headers, "texts": shown.number("Texts")}, "Every text was understood.")
+    named = {"source": "Source", "table_name": "Raw table", "column_name": "Column"}
+    shown.rows(by_column, {**named, "texts": headers.number("Texts")}, "Every text was understood.")
     if by_column.num_rows:
         table = quality.parse_failures(source)
         with st.expander("Each text, and where it stands", icon=":material/list:"):
             shown.rows(
                 table,
                 {
-                    **headers,
-                    "original_text": shown.text("Text as sent"),
-                    "uri": shown.text("File", is_wide=True),
-                    "_source_row": shown.number("Row in the file"),
+                    **named,
+                    "original_text": headers.text("Text as sent"),
+                    "uri": headers.text("File", is_wide=True),
+                    "_source_row": headers.number("Row in the file"),
                 },
                 "",
             )
@@ -116,10 +116,10 @@ def _drift(source: str | None) -> None:
             "kind": "What it is",
             "declared_as": "Declared as",
             "is_current": st.column_config.CheckboxColumn("In the latest load"),
-            "files": shown.number("Files"),
-            "first_landed_at": shown.instant("First seen"),
-            "last_landed_at": shown.instant("Last seen"),
-            "example_uri": shown.text("For example", is_wide=True),
+            "files": headers.number("Files"),
+            "first_landed_at": headers.instant("First seen"),
+            "last_landed_at": headers.instant("Last seen"),
+            "example_uri": headers.text("For example", is_wide=True),
         },
         "Every delivery had the columns that are declared.",
     )
@@ -161,11 +161,11 @@ def _gaps() -> None:
         table,
         {
             "meterpoint_id": "Meter point",
-            "missing_interval_count": shown.number("Half-hours missing"),
-            "first_local_date": shown.day("First day (local)"),
-            "last_local_date": shown.day("Last day (local)"),
-            "starts_at": shown.instant("From"),
-            "ends_at": shown.instant("Until"),
+            "missing_interval_count": headers.number("Half-hours missing"),
+            "first_local_date": headers.plain_day("First day (local)"),
+            "last_local_date": headers.plain_day("Last day (local)"),
+            "starts_at": headers.instant("From"),
+            "ends_at": headers.instant("Until"),
         },
         "No half-hour is missing between a meter point's first day and the newest reading.",
     )
@@ -178,13 +178,13 @@ def _problems(source: str | None) -> None:
     shown.rows(
         table,
         {
-            "occurred_at": shown.instant("When"),
+            "occurred_at": headers.instant("When"),
             "source": "Source",
             "table_name": "Raw table",
             "code": "Code",
-            "message": shown.text("What happened", is_wide=True),
-            "uri": shown.text("File", is_wide=True),
-            "source_row": shown.number("Row"),
+            "message": headers.text("What happened", is_wide=True),
+            "uri": headers.text("File", is_wide=True),
+            "source_row": headers.number("Row"),
             "source_column": "Column",
         },
         "Everything that was found was landed.",
@@ -233,18 +233,18 @@ def _runs(source: str | None) -> None:
     shown.rows(
         table,
         {
-            "started_at": shown.instant("Started"),
+            "started_at": headers.instant("Started"),
             "kind": "Kind",
             "subject": "Of",
             "status": "Status",
-            "duration_s": shown.number("Duration (s)", 1),
-            "rows_landed": shown.number("Rows landed"),
-            "files_rejected": shown.number("Files rejected"),
-            "problems": shown.number("Problems"),
-            "models_failed": shown.number("Models failed"),
-            "tests_failed": shown.number("Tests failed"),
+            "duration_s": headers.number("Duration (s)", 1),
+            "rows_landed": headers.number("Rows landed"),
+            "files_rejected": headers.number("Files rejected"),
+            "problems": headers.number("Problems"),
+            "models_failed": headers.number("Models failed"),
+            "tests_failed": headers.number("Tests failed"),
             "code": "Code",
-            "message": shown.text("What happened", is_wide=True),
+            "message": headers.text("What happened", is_wide=True),
         },
         "Nothing has run yet.",
     )
@@ -309,11 +309,11 @@ def _anomalies() -> None:
         {
             "anomaly_type": "Kind",
             "severity": "Severity",
-            "anomalies": shown.number("Found"),
-            "nodes": shown.number("Nodes"),
-            "districts": shown.number("Districts"),
-            "first_starts_at": shown.instant("First"),
-            "last_starts_at": shown.instant("Last"),
+            "anomalies": headers.number("Found"),
+            "nodes": headers.number("Nodes"),
+            "districts": headers.number("Districts"),
+            "first_starts_at": headers.instant("First"),
+            "last_starts_at": headers.instant("Last"),
         },
         "They found nothing.",
     )

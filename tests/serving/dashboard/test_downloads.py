@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from streamlit.testing.v1 import AppTest
 
-from serving.dashboard import downloads
+from serving.dashboard import downloads, headers
 
 TABLE = pa.table(
     {
@@ -37,8 +37,8 @@ def _page() -> None:
     from serving.dashboard import downloads
 
     three = pyarrow.table({"n": [1, 2, 3]})
-    downloads.table(three, "cut", {"n": downloads.number("Bills (number)")}, "Nothing.", limit=2)
-    downloads.table(three, "whole", {"n": downloads.number("Bills (number)")}, "Nothing.", limit=3)
+    downloads.table(three, "cut", {"n": headers.number("Bills (number)")}, "Nothing.", limit=2)
+    downloads.table(three, "whole", {"n": headers.number("Bills (number)")}, "Nothing.", limit=3)
     downloads.table(three.slice(0, 0), "none", {}, "No bill was delivered.")
 
 
