@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from streamlit.testing.v1 import AppTest
 
-from serving.dashboard import downloads, headers
+from serving.dashboard import downloads
 
 TABLE = pa.table(
     {
@@ -34,7 +34,7 @@ def test_a_parquet_file_is_the_answer() -> None:
 def _page() -> None:
     import pyarrow
 
-    from serving.dashboard import downloads
+    from serving.dashboard import downloads, headers
 
     three = pyarrow.table({"n": [1, 2, 3]})
     downloads.table(three, "cut", {"n": headers.number("Bills (number)")}, "Nothing.", limit=2)
