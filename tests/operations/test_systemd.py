@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ TIMERS = sorted(path.name for path in FOLDER.glob("*.timer"))
 EXPOSED_AT_MOST = 1.5
 """Of 10, as systemd-analyze counts; a service without hardening has 9.6. These need the network and sockets."""
 INSTALLED = "/opt/meterhouse/"
+PYTHON = f"{INSTALLED}.venv/bin/python"
 
 
 def settings(unit: str) -> dict[str, list[str]]:
@@ -232,18 +233,49 @@ def test_another_run_is_waited_for_and_then_ends_it_with_75(machine: Machine) ->
 STAND_IN = "import sys\nprint(sys.argv[1:])\n"
 
 
-def test_the_alert_says_which_unit_failed_where_and_what_to_read(tmp_path: Path) -> None:
-    """The words of the command, taken by a stand-in for the room that raises alerts."""
+@pytest.fixture
+def said(tmp_path: Path) -> Callable[..., str]:
+    """What a unit's line tells the room that raises alerts, in whose place a stand-in prints its words."""
     package = tmp_path / "alerting"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()
     (package / "__main__.py").write_text(STAND_IN)
-    command = shlex.split(
-        one("meterhouse-alert@.service", "ExecStart").replace("%i", "meterhouse-land").replace("%H", "h")
+
+    def run(line: str, unit: str, **env: str) -> str:
+        for written, meant in (("%i", unit), ("%N", unit), ("%H", "h"), ("$$", "$"), (PYTHON, sys.executable)):
+            line = line.replace(written, meant)
+        done = subprocess.run(
+            shlex.split(line.removeprefix("-")), cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True,
+            env={"PATH": "/usr/bin:/bin", **env},
+        )  # fmt: skip
+        return done.stdout.strip()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("unit", "page"),
+    [
+        ("meterhouse-land", "landing-failed"),
+        ("meterhouse", "build-failed"),
+        ("meterhouse-backup", "restore"),
+    ],
+)
+def test_the_alert_says_which_unit_failed_where_and_what_to_read(
+    said: Callable[..., str], unit: str, page: str
+) -> None:
+    assert (ROOT / "docs" / "runbooks" / f"{page}.md").exists()
+    assert said(one("meterhouse-alert@.service", "ExecStart"), unit) == str(
+        ["raise", f"systemd/{unit}", "--title", f"{unit} failed on h", "--playbook", page]
     )
-    done = subprocess.run(
-        [sys.executable, *command[1:]], cwd=package.parent, capture_output=True, text=True, timeout=60, check=True
-    )
-    assert done.stdout.strip() == str(
-        ["raise", "systemd/meterhouse-land", "--title", "meterhouse-land failed on h", "--playbook", "landing-failed"]
-    )
+
+
+@pytest.mark.parametrize("unit", [unit for unit in SERVICES if "@" not in unit])
+def test_a_unit_that_ends_well_says_that_its_failure_is_over(said: Callable[..., str], unit: str) -> None:
+    name, line = unit.removesuffix(".service"), one(unit, "ExecStopPost")
+    assert said(line, name, SERVICE_RESULT="success", EXIT_STATUS="0") == str(["resolve", f"systemd/{name}"])
+    assert said(line, name, SERVICE_RESULT="success", EXIT_STATUS=str(EXIT_BUSY)) == ""
+    assert said(line, name, SERVICE_RESULT="exit-code", EXIT_STATUS="1") == ""
+    assert said(line, name, SERVICE_RESULT="timeout", EXIT_STATUS="TERM") == ""
+    # A step after the work that failed: what it would have told is not told.
+    assert said(line, name, SERVICE_RESULT="exit-code", EXIT_STATUS="0") == ""
