@@ -24,6 +24,7 @@ DIRECT = "direct"
 """Class of what names or points to a person."""
 _DOCS = re.compile(r"{%-?\s*docs\s+(\w+)\s*-?%}(.*?){%-?\s*enddocs\s*-?%}", re.DOTALL)
 _DOC = re.compile(r"""{{\s*doc\(['"](\w+)['"]\)\s*}}""")
+_NAMED = re.compile(r"\$([a-z_]+)")
 _SOURCE = re.compile(r"""source\(\s*'(\w+)'\s*,\s*'(\w+)'""")
 # Originals beside what stands for them: of no use without the originals, which nobody is shown.
 _NEVER = "pseudonyms"
@@ -44,6 +45,22 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class Step:
+    """Where the rows stand that a row was made from: in `table` (`layer.name`), those for which `where` holds.
+
+    `where` is SQL over that table's columns, in which `$name` is what the row itself has in its column `name`.
+    """
+
+    table: str
+    where: str
+
+    @property
+    def values(self) -> frozenset[str]:
+        """Columns of the row whose values `where` names."""
+        return frozenset(_NAMED.findall(self.where))
+
+
+@dataclass(frozen=True)
 class Described:
     """A table or view: its grain, and its columns as far as they are declared."""
 
@@ -53,6 +70,8 @@ class Described:
     columns: Mapping[str, Entry] = field(default_factory=dict)
     is_closed: bool = False
     """Whether a column that is not declared is masked: nobody has said yet whether it is a person's."""
+    made_from: tuple[Step, ...] = ()
+    """One step back from a row that has no place in a file of its own."""
 
     def entry(self, column: str) -> Entry:
         return self.columns.get(column, Entry())
@@ -129,7 +148,10 @@ def _modelled() -> Iterator[Described]:
         layer = path.relative_to(MODELS).parts[0]
         if _NEVER not in model["name"]:
             columns = {column["name"]: _entry(column) for column in model.get("columns") or ()}
-            yield Described(layer, model["name"], _words(model.get("description")), columns)
+            steps = tuple(
+                Step(one["table"], " ".join(one["where"].split())) for one in _meta(model).get("made_from", ())
+            )
+            yield Described(layer, model["name"], _words(model.get("description")), columns, made_from=steps)
 
 
 def _models() -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -151,8 +173,8 @@ def _document(path: Path) -> dict[str, Any]:
     return dict(yaml.load(path.read_text(encoding="utf-8"), Loader=loader) or {})
 
 
-def _meta(column: Mapping[str, Any]) -> Mapping[str, Any]:
-    return (column.get("config") or {}).get("meta") or {}
+def _meta(declared: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (declared.get("config") or {}).get("meta") or {}
 
 
 def _entry(column: Mapping[str, Any]) -> Entry:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -94,6 +94,19 @@ def rows(name: str, where: Sequence[Where], limit: int) -> Seen:
     return Seen(table.slice(0, limit), table.num_rows > limit)
 
 
+def beneath(step: dictionary.Step, values: Mapping[str, Any], limit: int) -> Seen:
+    """At most `limit` of the rows of the warehouse that a row was made from; `values` are that row's own, as `typed`
+    gives them. Raises as `rows` does."""
+    described = _known(step.table)
+    with _opened() as ask:
+        found = _columns(ask, described)
+        if not found:
+            raise InspectionError("NO_SUCH_TABLE", f"{step.table} has not been made yet")
+        relation = f"{quoted(described.layer)}.{quoted(described.name)}"
+        table = ask(selected(relation, described, found, step.where, limit + 1), values)
+    return Seen(table.slice(0, limit), table.num_rows > limit)
+
+
 def files(load: str, file: str) -> pa.Table:
     """Where rows with that `_dlt_load_id` and `_source_file` came from: a row per raw table with source, address,
     place in the lake, rows, bytes and the instant it landed (UTC), all text. Raises as `rows` does."""
@@ -113,7 +126,6 @@ def statement(
     Raises InspectionError NO_SUCH_COLUMN or FILTER_VALUE.
     """
     kinds = {column.name: column.kind for column in found}
-    listed = ", ".join(f"'{MASKED}' as {quoted(name)}" if described.is_masked(name) else quoted(name) for name in kinds)
     conditions, parameters = [], {}
     for number, one in enumerate(where):
         if one.column not in kinds:
@@ -126,8 +138,26 @@ def statement(
             parameters[parameter] = _bounded(one.value).lower()
         elif one.operator != "is empty":
             parameters[parameter] = _typed(one.value, kinds[one.column], one.column)
-    filtered = f" where {' and '.join(conditions)}" if conditions else ""
-    return f"select {listed} from {relation}{filtered} limit {int(limit)}", parameters
+    return selected(relation, described, found, " and ".join(conditions), limit), parameters
+
+
+def selected(relation: str, described: dictionary.Described, found: Sequence[Column], where: str, limit: int) -> str:
+    """The SELECT of all columns, with MASKED in the place of what names a person. `where` may be empty."""
+    listed = ", ".join(
+        f"'{MASKED}' as {quoted(one.name)}" if described.is_masked(one.name) else quoted(one.name) for one in found
+    )
+    return f"select {listed} from {relation}{f' where {where}' if where else ''} limit {int(limit)}"
+
+
+def typed(written: Mapping[str, str], found: Sequence[Column], wanted: Iterable[str]) -> dict[str, Any]:
+    """Values of a row as its columns have them; None for one that is not written.
+
+    Raises InspectionError FILTER_VALUE for what a column cannot hold, NO_SUCH_COLUMN.
+    """
+    kinds = {column.name: column.kind for column in found}
+    if unknown := sorted(set(wanted) - kinds.keys()):
+        raise InspectionError("NO_SUCH_COLUMN", f"there is no column {', '.join(unknown)}")
+    return {name: _typed(written[name], kinds[name], name) if name in written else None for name in wanted}
 
 
 def _condition(where: Where, kind: str, parameter: str) -> str:

@@ -207,6 +207,29 @@ def test_a_row_that_is_chosen_is_followed_to_what_was_delivered(opened: Callable
     assert "row=" in page.url
 
 
+def test_a_day_of_a_product_is_followed_by_mouse_to_a_file_and_back(opened: Callable[..., Page]) -> None:
+    page = opened("tables?table=marts.daily_product_consumption")
+    for below in ("marts.daily_meterpoint_consumption", "marts.fct_meter_readings", "intermediate.int_meter_reading"):
+        choose_first(page)
+        page.get_by_text(f"rows of {below}").wait_for()
+        settle(page)
+    choose_first(page)
+    page.get_by_text("As it was delivered, in raw.meter_readings").wait_for()
+    page.get_by_role("button", name="Back to the row before").click()
+    page.get_by_text("rows of intermediate.int_meter_reading").wait_for()
+    page.wait_for_function("location.search.includes('row=marts.fct_meter_readings')")
+
+
+def choose_first(page: Page) -> None:
+    """Marks the first row of the last table: cells are drawn, not elements."""
+    table = page.locator('[data-testid="stDataFrame"]:visible').last
+    table.scroll_into_view_if_needed()
+    page.wait_for_timeout(400)
+    box = table.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + 17, box["y"] + 52)
+
+
 def reached(page: Page, where: str, tabs: int = 60) -> bool:
     """Whether Tab alone puts the focus on or in `where`."""
     for _ in range(tabs):

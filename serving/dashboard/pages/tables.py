@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import streamlit as st
 
@@ -11,12 +10,11 @@ from ingestion.errors import BusyError
 from serving import dictionary
 from serving.dashboard import downloads
 from serving.dashboard.frame import page
+from serving.dashboard.parts import origin
 from serving.dashboard.queries import tables
 from serving.inspection import OPERATORS, InspectionError, Where
 
 FIRST = "marts.monthly_billing"
-# Load, place and file of a row, as the address carries it: labels of files may hold anything but this.
-TRACE = re.compile(r"(?P<load>[\w.]{1,40})\|(?P<row>\d{1,18})\|(?P<file>.{1,300})")
 CLASSES = {"masked": "a person's: masked", "direct": "a person's", "quasi": "may tell of a person", "none": "no"}
 
 
@@ -68,19 +66,6 @@ def _dictionary(name: str) -> None:
         )
 
 
-def _headers(name: str) -> dict[str, Any]:
-    """Names as they are in the table, since people write them in SQL, with the unit and zone."""
-    described = dictionary.tables()[name]
-    headers: dict[str, Any] = {}
-    for one in tables.columns(name):
-        unit = described.entry(one.name).unit
-        if unit and not one.name.endswith(f"_{unit.lower()}"):
-            headers[one.name] = f"{one.name} ({unit})"
-        elif one.kind.startswith("timestamp") and not one.name.endswith("_local"):
-            headers[one.name] = f"{one.name} (UTC)"
-    return headers
-
-
 def _panel(prefix: str, name: str) -> None:
     described = dictionary.tables()[name]
     st.subheader(name, anchor=False)
@@ -98,7 +83,7 @@ def _panel(prefix: str, name: str) -> None:
         masked = [one.name for one in tables.columns(name) if described.is_masked(one.name)]
         said = f" Masked: {', '.join(f'`{one}`' for one in masked)}." if masked else ""
         st.caption(f"{known}, in no particular order.{said}")
-        _rows(prefix, name, seen.table)
+        origin.rows(name, seen.table, f"{prefix}_rows")
         if count:
             downloads.offer(name, lambda: tables.taken(name, where), f"{prefix}_download")
             if seen.is_truncated:
@@ -106,78 +91,6 @@ def _panel(prefix: str, name: str) -> None:
     except (InspectionError, BusyError) as error:
         # Both were made for the person who asked.
         st.warning(f"{name}: {error.message}. (`{error.code}`)", icon=":material/info:")
-
-
-def _rows(prefix: str, name: str, table: Any) -> None:
-    is_traceable = all(column in table.column_names for column in dictionary.LINEAGE)
-    if not is_traceable:
-        st.dataframe(table, hide_index=True, placeholder="null", column_config=_headers(name))
-        return
-    key = f"{prefix}_rows"
-
-    def follow() -> None:
-        chosen = st.session_state[key]["selection"]["rows"]
-        if chosen and chosen[0] < table.num_rows:
-            row = table.slice(chosen[0], 1).to_pylist()[0]
-            st.session_state["row"] = f"{row['_dlt_load_id']}|{row['_source_row']}|{row['_source_file']}"
-
-    st.dataframe(
-        table,
-        hide_index=True,
-        placeholder="null",
-        column_config=_headers(name),
-        key=key,
-        on_select=follow,
-        selection_mode="single-row",
-    )
-
-
-def _trace() -> None:
-    st.subheader("Where a row came from", anchor=False)
-    written = st.text_input(
-        "Load, row and file of a row",
-        key="row",
-        bind="query-params",
-        placeholder="choose a row above, or write _dlt_load_id|_source_row|_source_file",
-    )
-    if not written:
-        st.caption("Rows with `_source_file`, `_source_row` and `_dlt_load_id` can be followed to what was delivered.")
-        return
-    found = TRACE.fullmatch(written)
-    if not found:
-        st.warning("Write the row as _dlt_load_id|_source_row|_source_file.", icon=":material/info:")
-        return
-    try:
-        landed = tables.files(found["load"], found["file"])
-        if not landed.num_rows:
-            st.warning("No landing brought a file of that name.", icon=":material/info:")
-            return
-        st.dataframe(
-            landed,
-            hide_index=True,
-            column_config={
-                "source": "Source",
-                "table_name": "Raw table",
-                "uri": st.column_config.TextColumn("Came from", width="large"),
-                "lake_key": st.column_config.TextColumn("Kept in the lake as", width="large"),
-                "rows": "Rows in it",
-                "bytes": "Size (bytes)",
-                "landed_at": "Landed at (UTC)",
-            },
-        )
-        for raw in sorted({f"raw.{one}" for one in landed.column("table_name").to_pylist()}):
-            if raw not in dictionary.tables():
-                continue
-            place = [
-                Where("_source_file", "=", found["file"]),
-                Where("_source_row", "=", found["row"]),
-                Where("_dlt_load_id", "=", found["load"]),
-            ]
-            seen = tables.rows(raw, place)
-            st.caption(f"As it was delivered, in {raw}; rows at place {int(found['row']):,}: {seen.table.num_rows:,}")
-            st.dataframe(seen.table, hide_index=True, placeholder="null", column_config=_headers(raw))
-    except (InspectionError, BusyError) as error:
-        st.warning(f"{error.message}. (`{error.code}`)", icon=":material/info:")
 
 
 def _draw() -> None:
@@ -195,7 +108,7 @@ def _draw() -> None:
         for place, prefix, name in zip(st.columns(2), ("table", "beside"), (one, other), strict=True):
             with place:
                 _panel(prefix, name)
-    _trace()
+    origin.trace()
 
 
 page("Tables", _draw)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -51,6 +51,17 @@ def _of_copy(name: str, where: Sequence[Where], limit: int, answer: Callable[[st
     described = dictionary.tables()[name]
     table = answer(*inspection.statement(described.name, described, columns(name), where, limit + 1))
     return Seen(table.slice(0, limit), table.num_rows > limit)
+
+
+def beneath(name: str, step: dictionary.Step, written: Mapping[str, str]) -> Seen:
+    """The first SHOWN rows that a row of `name` was made from; `written` are that row's values as text, those that are
+    null left out. Raises as `rows` does."""
+    values = inspection.typed(written, columns(name), sorted(step.values))
+    described = dictionary.tables()[step.table]
+    if described.layer in inspection.LAYERS:
+        return inspection.beneath(step, values, SHOWN)
+    table = ask(inspection.selected(described.name, described, columns(step.table), step.where, SHOWN + 1), **values)
+    return Seen(table.slice(0, SHOWN), table.num_rows > SHOWN)
 
 
 def meanings(name: str) -> pa.Table:
