@@ -44,7 +44,7 @@ def opened(settings: ApiSettings) -> House:
     )
 
 
-def house_of(request: Request) -> House:
-    """For `Depends`."""
+async def house_of(request: Request) -> House:
+    """For `Depends`; async, as what does not wait needs no thread."""
     house: House = request.app.state.house
     return house
