@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -61,7 +62,7 @@ class Publication:
     relations: str
     git_sha: str | None
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Differs whenever an answer may: a build can be published twice (`--force`)."""
         return f"{self.invocation_id}.{self.published_at:%Y%m%d%H%M%S%f}"
