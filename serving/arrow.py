@@ -10,19 +10,29 @@ import pyarrow as pa
 
 def of_duckdb(table: pa.Table) -> pa.Table:
     """DuckDB's types as PostgreSQL's: one width of whole numbers (sums of them are decimals without places there)."""
-    fields = []
-    for field in table.schema:
-        kind = field.type
-        if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
-            kind = pa.int64()
-        elif pa.types.is_decimal(kind):
-            kind = pa.decimal128(38, kind.scale)
-        elif pa.types.is_timestamp(kind):
-            kind = pa.timestamp("us")
-        elif pa.types.is_float32(kind):
-            kind = pa.float64()
+    columns, fields = [], []
+    for field, column in zip(table.schema, table.columns, strict=True):
+        kind = _common(field.type)
+        if pa.types.is_decimal128(field.type) and pa.types.is_decimal128(kind) and not column.null_count:
+            # The same bits, at which a cast would look one by one. Under a null stands whatever stood there before.
+            column = pa.chunked_array([chunk.view(kind) for chunk in column.chunks], kind)
+        elif kind != field.type:
+            column = column.cast(kind)
+        columns.append(column)
         fields.append(pa.field(field.name, kind))
-    return table.cast(pa.schema(fields))
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _common(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(kind) or (pa.types.is_decimal(kind) and kind.scale == 0):
+        return pa.int64()
+    if pa.types.is_decimal(kind):
+        return pa.decimal128(38, kind.scale)
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us")
+    if pa.types.is_float32(kind):
+        return pa.float64()
+    return kind
 
 
 _BY_OID: dict[int, pa.DataType] = {

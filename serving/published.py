@@ -9,12 +9,15 @@ A new publication is noticed with the next question. An answer is always of one 
 
 from __future__ import annotations
 
+import math
 import re
 import threading
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,7 +62,7 @@ class Publication:
     relations: str
     git_sha: str | None
 
-    @property
+    @cached_property
     def etag(self) -> str:
         """Differs whenever an answer may: a build can be published twice (`--force`)."""
         return f"{self.invocation_id}.{self.published_at:%Y%m%d%H%M%S%f}"
@@ -103,11 +106,12 @@ class Published(Protocol):
     def close(self) -> None: ...
 
 
-def open_published() -> Published:
-    """The copy of the configured warehouse; it need not exist yet. Raises ConfigurationError."""
+def open_published(threads: int | None = None) -> Published:
+    """The copy of the configured warehouse; it need not exist yet. `threads` are those of DuckDB, the asking
+    one included; default: as many as there are cores. Raises ConfigurationError."""
     settings = read(WarehouseSettings)
     if settings.warehouse == "duckdb":
-        return PublishedFile(published_path(absolute(settings.warehouse_path)))
+        return PublishedFile(published_path(absolute(settings.warehouse_path)), threads)
     reader = read(ReaderSettings)
     if reader.reader_pguser:
         settings = settings.model_copy(update={"pguser": reader.reader_pguser, "pgpassword": reader.reader_pgpassword})
@@ -131,6 +135,30 @@ def _turn(turns: threading.BoundedSemaphore) -> Iterator[None]:
 # DuckDB -------------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class _Attached:
+    """One copy that is open, and its cursors that nobody uses now."""
+
+    connection: Any
+    publication: Publication
+    idle: list[Any]
+
+    @contextmanager
+    def cursor(self) -> Iterator[Any]:
+        """One that finds the tables by their bare names; kept for the next question unless this one fails."""
+        try:
+            cursor = self.idle.pop()
+        except IndexError:
+            cursor = self.connection.cursor()
+            cursor.execute("set search_path = 'published.marts,published.ledger,published.main'")
+        try:
+            yield cursor
+        except BaseException:
+            cursor.close()
+            raise
+        self.idle.append(cursor)
+
+
 class PublishedFile:
     """The copy as a DuckDB file, which is replaced by another with each publication.
 
@@ -140,36 +168,31 @@ class PublishedFile:
 
     engine = "duckdb"
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: int | None = None) -> None:
         self.path = path
+        self._threads = threads
         self._turns = _turns()
         self._opening = threading.Lock()
         self._identity: tuple[int, int, int] | None = None
-        self._connection: Any = None
-        self._publication: Publication | None = None
+        self._open: _Attached | None = None
+        self._watch = _Watch()
 
     def publication(self) -> Publication:
-        return self._current()[1]
+        return self._current().publication
 
     def ask(self, sql: str, parameters: Mapping[str, Any] | None = None) -> Answer:
         import duckdb
 
         with _turn(self._turns):
-            connection, publication = self._current()
-            cursor = connection.cursor()
-            cursor.execute("set search_path = 'published.marts,published.ledger,published.main'")
-            guard = threading.Timer(QUERY_SECONDS, cursor.interrupt)
-            guard.start()
+            current = self._current()
             try:
-                cursor.execute(sql, _named(sql, parameters))
-                return Answer(publication, arrow.of_duckdb(cursor.to_arrow_table()))
+                with current.cursor() as cursor, self._watch.over(cursor.interrupt, QUERY_SECONDS):
+                    cursor.execute(sql, _named(sql, parameters))
+                    return Answer(current.publication, arrow.of_duckdb(cursor.to_arrow_table()))
             except duckdb.InterruptException:
                 raise _too_long() from None
             except duckdb.Error as error:
                 raise WarehouseError("QUERY_FAILED", str(error).strip()) from None
-            finally:
-                guard.cancel()
-                cursor.close()
 
     def tables(self) -> dict[str, list[Column]]:
         found = self.ask(
@@ -180,11 +203,12 @@ class PublishedFile:
 
     def close(self) -> None:
         with self._opening:
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = self._identity = self._publication = None
+            if self._open is not None:
+                self._open.connection.close()
+            self._open = self._identity = None
+        self._watch.end()
 
-    def _current(self) -> tuple[Any, Publication]:
+    def _current(self) -> _Attached:
         with self._opening:
             try:
                 status = self.path.stat()
@@ -193,18 +217,21 @@ class PublishedFile:
             identity = (status.st_dev, status.st_ino, status.st_mtime_ns)
             if identity != self._identity:
                 # Cursors of the connection that is let go keep the old file until their answer is read.
-                self._connection = self._attached()
-                cursor = self._connection.cursor()
+                connection = self._attached()
+                cursor = connection.cursor()
                 (row,) = cursor.execute(f"select {', '.join(FIELDS)} from published.main.publication").fetchall()
-                self._publication = Publication(*row)
+                self._open = _Attached(connection, Publication(*row), [])
                 self._identity = identity
-            assert self._publication is not None
-            return self._connection, self._publication
+            assert self._open is not None
+            return self._open
 
     def _attached(self) -> Any:
         import duckdb
 
-        connection = duckdb.connect(":memory:", config={"autoinstall_known_extensions": False})
+        config: dict[str, Any] = {"autoinstall_known_extensions": False}
+        if self._threads:
+            config["threads"] = self._threads
+        connection = duckdb.connect(":memory:", config=config)
         connection.execute("set TimeZone = 'UTC'")
         path = str(self.path).replace("'", "''")
         try:
@@ -213,6 +240,49 @@ class PublishedFile:
             raise WarehouseError("PUBLISHED_UNREADABLE", f"{self.path.name}: {error}") from None
         connection.execute("set enable_external_access = false")
         return connection
+
+
+class _Watch:
+    """Ends what takes too long, by one thread for all questions: one for each would cost more than many an answer."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._deadlines: dict[object, tuple[float, Callable[[], None]]] = {}
+        self._wakes_at = math.inf
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def over(self, end: Callable[[], None], seconds: float) -> Iterator[None]:
+        """Calls `end` once when the block is still running after so long, and never after it."""
+        mark, deadline = object(), time.monotonic() + seconds
+        with self._changed:
+            self._deadlines[mark] = (deadline, end)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._look, name="answers", daemon=True)
+                self._thread.start()
+            elif deadline < self._wakes_at:
+                self._changed.notify()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._deadlines.pop(mark, None)
+
+    def end(self) -> None:
+        """Lets the thread go; the next question begins another."""
+        with self._changed:
+            self._thread = None
+            self._changed.notify()
+
+    def _look(self) -> None:
+        me = threading.current_thread()
+        with self._changed:
+            while self._thread is me:
+                now = time.monotonic()
+                for mark in [mark for mark, (deadline, _) in self._deadlines.items() if deadline <= now]:
+                    self._deadlines.pop(mark)[1]()
+                self._wakes_at = min((deadline for deadline, _ in self._deadlines.values()), default=math.inf)
+                self._changed.wait(None if self._wakes_at == math.inf else self._wakes_at - now)
 
 
 # PostgreSQL ---------------------------------------------------------------------------------------------------------

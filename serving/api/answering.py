@@ -89,13 +89,7 @@ def listed(listing: Listing) -> dict[str, Any]:
 class Answering:
     """One call's way to its answer."""
 
-    def __init__(
-        self,
-        request: Request,
-        house: Annotated[House, Depends(house_of)],
-        accept: Annotated[str | None, Header(include_in_schema=False)] = None,
-        if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
-    ) -> None:
+    def __init__(self, request: Request, house: House, accept: str | None, if_none_match: str | None) -> None:
         self.request, self.house = request, house
         self._accept, self._known = accept, if_none_match
 
@@ -165,7 +159,16 @@ class Answering:
         return tag in known or known == ["*"]
 
 
-Asked = Annotated[Answering, Depends()]
+async def _asked(
+    request: Request,
+    house: Annotated[House, Depends(house_of)],
+    accept: Annotated[str | None, Header(include_in_schema=False)] = None,
+    if_none_match: Annotated[str | None, Header(include_in_schema=False)] = None,
+) -> Answering:
+    return Answering(request, house, accept, if_none_match)
+
+
+Asked = Annotated[Answering, Depends(_asked)]
 
 
 def _name(kind: str, sql: str, parameters: Mapping[str, Any]) -> str:

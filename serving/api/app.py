@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, Request, Response
 from pydantic import BaseModel, Field
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from publishing.builds import NotPublished
 from serving.api import errors, routes
@@ -53,7 +55,7 @@ def made(settings: ApiSettings) -> FastAPI:
     for module in pkgutil.iter_modules(routes.__path__):
         app.include_router(importlib.import_module(f"{routes.__name__}.{module.name}").router, prefix=ROOT)
     _open_to_all(app, house)
-    _written_down(app, house)
+    app.add_middleware(WrittenDown, house=house)
     app.add_middleware(BodyLimit)
     return app
 
@@ -75,29 +77,56 @@ def _open_to_all(app: FastAPI, house: House) -> None:
         return Response(house.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _written_down(app: FastAPI, house: House) -> None:
-    @app.middleware("http")
-    async def written(request: Request, proceed: Callable[[Request], Awaitable[Response]]) -> Response:
+class WrittenDown:
+    """Measures each call and writes it down before its answer goes out."""
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self.app, self.house = app, house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(scope)
         began = time.perf_counter()
+        is_begun = is_refused = False
+
+        async def answer(message: Message) -> None:
+            nonlocal is_begun, is_refused
+            if message["type"] == "http.response.start":
+                is_begun = True
+                headers = MutableHeaders(scope=message)
+                headers["X-Content-Type-Options"] = "nosniff"
+                headers.setdefault("Cache-Control", "no-store")
+                is_refused = not await self._written(request, message["status"], time.perf_counter() - began)
+                if is_refused:
+                    words = "The call cannot be written down, so it is not answered."
+                    await errors.refusal(503, "AUDIT_FAILED", words)(scope, receive, send)
+            if not is_refused:
+                await send(message)
+
         try:
-            response = await proceed(request)
+            await self.app(scope, receive, answer)
         except Exception as error:
-            response = errors.unexpected(request, error)
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers.setdefault("Cache-Control", "no-store")
-        seconds = time.perf_counter() - began
+            if is_begun:
+                raise
+            await errors.unexpected(request, error)(scope, receive, answer)
+
+    async def _written(self, request: Request, status: int, seconds: float) -> bool:
+        """Whether the call may be answered."""
         route = getattr(request.scope.get("route"), "path", UNMEASURED)
         # What is no route has whatever method and address somebody thought of.
         method = request.method if route != UNMEASURED else "(any)"
-        house.metrics.seconds.labels(method, route, str(response.status_code)).observe(seconds)
-        if request.url.path not in ("/health", "/metrics"):
-            who = getattr(request.state, "caller", "-")
-            query, took = request.url.query, round(seconds * 1000)
-            try:
-                await run_in_threadpool(
-                    house.written.write, who, request.method, request.url.path, query, response.status_code, took
-                )
-            except OSError as error:
-                errors.log.error("the call cannot be written down: %s", error)
-                return errors.refusal(503, "AUDIT_FAILED", "The call cannot be written down, so it is not answered.")
-        return response
+        self.house.metrics.seconds.labels(method, route, str(status)).observe(seconds)
+        if request.url.path in ("/health", "/metrics"):
+            return True
+        who = getattr(request.state, "caller", "-")
+        query, took = request.url.query, round(seconds * 1000)
+        try:
+            await run_in_threadpool(
+                self.house.written.write, who, request.method, request.url.path, query, status, took
+            )
+        except OSError as error:
+            errors.log.error("the call cannot be written down: %s", error)
+            return False
+        return True

@@ -16,7 +16,7 @@ _BEARER = HTTPBearer(auto_error=False, description="A key made by `python -m ser
 _NO_KEY = {"WWW-Authenticate": "Bearer"}
 
 
-def reader(
+async def reader(
     request: Request,
     house: Annotated[House, Depends(house_of)],
     given: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
@@ -26,14 +26,14 @@ def reader(
     caller = house.keys.caller(given.credentials) if given else None
     if caller is None:
         # Guessing is held too, by address.
-        hold(house.calls, f"address:{address}", house.settings.api_calls_per_minute)
+        await hold(house.calls, f"address:{address}", house.settings.api_calls_per_minute)
         raise ApiError(401, "NO_KEY", "Send `Authorization: Bearer KEY` with a key that is known.", _NO_KEY)
     request.state.caller = caller.name
-    hold(house.calls, f"key:{caller.name}", house.settings.api_calls_per_minute)
+    await hold(house.calls, f"key:{caller.name}", house.settings.api_calls_per_minute)
     return caller
 
 
-def operator(caller: Annotated[Caller, Depends(reader)]) -> Caller:
+async def operator(caller: Annotated[Caller, Depends(reader)]) -> Caller:
     """Who may start something. Raises ApiError 401, 403 or 429."""
     if caller.role != "operator":
         raise ApiError(403, "NOT_AN_OPERATOR", "Only a key of the role operator may do this.")

@@ -6,6 +6,7 @@ import threading
 import time
 from typing import Protocol
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.api.cache import Redis
@@ -16,6 +17,9 @@ MAX_BODY = 64_000
 
 
 class Calls(Protocol):
+    is_waiting: bool
+    """Whether `count` may wait for another machine."""
+
     def count(self, who: str) -> tuple[int, int]:
         """Counts a call; (calls in this window, seconds until the next one)."""
         ...
@@ -23,6 +27,8 @@ class Calls(Protocol):
 
 class CountedHere:
     """Counts of this process."""
+
+    is_waiting = False
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -40,6 +46,8 @@ class CountedHere:
 
 class CountedInRedis:
     """Counts of all processes; those of this one while Redis does not answer."""
+
+    is_waiting = True
 
     def __init__(self, cache: Redis) -> None:
         self._cache, self._here = cache, CountedHere()
@@ -63,9 +71,9 @@ def _window() -> tuple[int, int]:
     return now // WINDOW_SECONDS, WINDOW_SECONDS - now % WINDOW_SECONDS
 
 
-def hold(calls: Calls, who: str, at_most: int) -> None:
+async def hold(calls: Calls, who: str, at_most: int) -> None:
     """Raises ApiError 429 for the first call too many and every one after, until the window ends."""
-    count, left = calls.count(who)
+    count, left = await run_in_threadpool(calls.count, who) if calls.is_waiting else calls.count(who)
     if count > at_most:
         message = f"{at_most} calls a minute are answered; come again in {left} s."
         raise ApiError(429, "TOO_MANY_CALLS", message, {"Retry-After": str(left)})

@@ -30,7 +30,8 @@ class House:
 
 def opened(settings: ApiSettings) -> House:
     """Raises ConfigurationError. Neither a published copy nor Redis need be there yet."""
-    published = open_published()
+    # Many ask at once, each by a thread of its own: more of them would only take the cores from one another.
+    published = open_published(threads=1)
     metrics = Metrics(published)
     if settings.redis_url:
         redis = Redis(settings.redis_url.get_secret_value(), metrics.cache_failures)
@@ -43,7 +44,7 @@ def opened(settings: ApiSettings) -> House:
     )
 
 
-def house_of(request: Request) -> House:
-    """For `Depends`."""
+async def house_of(request: Request) -> House:
+    """For `Depends`; async, as what does not wait needs no thread."""
     house: House = request.app.state.house
     return house

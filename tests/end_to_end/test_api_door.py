@@ -152,6 +152,22 @@ def test_a_call_that_cannot_be_written_down_is_not_answered(
     assert (answer.status_code, answer.json()["code"]) == (503, "AUDIT_FAILED")
 
 
+def test_what_nobody_foresaw_is_answered_by_a_code_and_written_down(
+    first_house: Callable[[str], House], tmp_path: Path
+) -> None:
+    with serving(first_house("duckdb"), tmp_path) as api:
+        (tmp_path / "api" / "keys.json").unlink()
+        (tmp_path / "api" / "keys.json").mkdir()
+        answer = api.call("/api/v1/models/status?marked=yes")
+        assert api.call("/health", key=None).status_code == 200
+    assert (answer.status_code, answer.json()["code"]) == (500, "INTERNAL")
+    assert (answer.headers["X-Content-Type-Options"], answer.headers["Cache-Control"]) == ("nosniff", "no-store")
+    assert "keys.json" not in answer.text and "IsADirectoryError" in api.said.read_text()
+    (line,) = [json.loads(line) for line in (tmp_path / "api" / "calls.jsonl").read_text().splitlines()]
+    assert (line["who"], line["path"], line["query"]) == ("-", "/api/v1/models/status", "marked=yes")
+    assert line["status"] == 500
+
+
 def test_before_the_first_publication_it_says_so(house_folder: House, tmp_path: Path) -> None:
     with serving(house_folder, tmp_path) as api:
         assert api.call("/health", key=None).json() == {"status": "nothing published"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from decimal import Decimal
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -12,8 +14,8 @@ import serving.published
 from ingestion.errors import BusyError, WarehouseError
 from publishing.builds import NotPublished
 from publishing.publish import publish
-from serving.published import Published, open_published
-from tests.conftest import TestWarehouse
+from serving.published import Published, _Watch, open_published
+from tests.conftest import TestWarehouse, duckdb_warehouse
 from tests.publishing.conftest import made_build
 
 GENERATION = "select max(generation) as generation, count(*) as rows from monthly_billing"
@@ -147,6 +149,51 @@ def test_an_answer_that_takes_too_long_is_given_up(published: Published, monkeyp
         )
     assert found.value.code == "QUERY_TIMEOUT"
     assert published.ask(GENERATION).table.num_rows == 1
+
+
+def test_what_ends_in_time_is_not_ended_and_what_comes_later_has_its_own_time() -> None:
+    watch, ended = _Watch(), threading.Event()
+    with watch.over(ended.set, 0.05):
+        pass
+    assert not ended.wait(0.3), "it had ended itself"
+    late = threading.Event()
+    with watch.over(late.set, 60), watch.over(ended.set, 0.05):
+        assert ended.wait(30), "the shorter time ends first, though the longer one began before"
+    assert not late.is_set()
+    watch.end()
+    ended.clear()
+    with watch.over(ended.set, 0.05):
+        assert ended.wait(30), "a watch that was let go begins again"
+    watch.end()
+
+
+def test_a_copy_that_was_replaced_is_let_go_with_the_next_question(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its space on the disk is free again only when nobody has it open."""
+    warehouse = duckdb_warehouse(tmp_path)
+    for name, value in warehouse.env.items():
+        monkeypatch.setenv(name, value)
+    made_build(warehouse, 1)
+    publish()
+    reader = open_published()
+    assert reader.ask(GENERATION).table.to_pylist() == [{"generation": 1, "rows": 400}]
+    made_build(warehouse, 2)
+    publish()
+    assert len(_removed_and_open(tmp_path)) == 1, "the copy before"
+    assert reader.ask(GENERATION).table.to_pylist() == [{"generation": 2, "rows": 400}]
+    assert _removed_and_open(tmp_path) == []
+    reader.close()
+
+
+def _removed_and_open(folder: Path) -> list[str]:
+    """Files below the folder that this process holds open though they have no name any more."""
+    open_files = []
+    for link in Path("/proc/self/fd").iterdir():
+        # One of them is that of the listing itself, which is closed by now.
+        with contextlib.suppress(FileNotFoundError):
+            open_files.append(str(link.readlink()))
+    return [file for file in open_files if file.startswith(str(folder)) and file.endswith("(deleted)")]
 
 
 def test_a_reader_whose_turn_does_not_come_is_told(published: Published, monkeypatch: pytest.MonkeyPatch) -> None:
