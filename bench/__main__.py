@@ -184,12 +184,22 @@ def _water(bench: Bench, root: Path) -> Table:
     return _table(f"\n{year.rows:,} readings of {water.NODES} nodes on {bench.engine}", figures, floor)
 
 
-def _detectors(root: Path, seed: int) -> Table:
-    """Precision and recall per kind of planted fault, in a sample world of that seed."""
+def _detectors(root: Path, seeds: Sequence[int], is_kept: bool) -> list[Table]:
+    """Precision and recall per kind of planted fault, a table per sample world; `is_kept` writes `detectors.TRIALS`."""
     folder = root / "work" / "detectors"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    found = detectors.verdict(folder, seed)
+    verdicts = {}
+    for seed in seeds:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        verdicts[seed] = detectors.verdict(folder, seed)
+    shutil.rmtree(folder)
+    if is_kept:
+        detectors.write_trials(verdicts)
+        console.print(f"Wrote {detectors.TRIALS}")
+    return [_scored(seed, found) for seed, found in verdicts.items()]
+
+
+def _scored(seed: int, found: detectors.Verdict) -> Table:
     leaks = ", ".join(f"{zone} on night {night or 'none'}" for zone, night in found.nights.items())
     table = Table(
         title=f"\nWater anomalies, seed {seed}. False alarms: {len(found.false_alarms)}; leaks: {leaks}",
@@ -201,7 +211,6 @@ def _detectors(root: Path, seed: int) -> Table:
     for one in found.scores:
         counts = (str(number) for number in (one.planted, one.found, one.told, one.right))
         table.add_row(one.kind, *counts, f"{one.recall:.2f}", f"{one.precision:.2f}")
-    shutil.rmtree(folder)
     return table
 
 
@@ -263,14 +272,19 @@ def main(
     parts: Annotated[
         str, typer.Option(help="Of landing, marts, water, detectors, readers.")
     ] = "landing,marts,water,detectors,readers",
-    seed: Annotated[int, typer.Option(help="Seed of the world for the detectors.")] = 20210101,
+    seeds: Annotated[str, typer.Option(help="Seeds of the worlds for the detectors.")] = ",".join(
+        map(str, detectors.SEEDS)
+    ),
+    keep_trials: Annotated[
+        bool, typer.Option("--keep-trials", help="Write what the detectors scored into dbt's seed detector_trials.")
+    ] = False,
     folder: Annotated[Path, typer.Option(help="Where worlds are kept and warehouses made.")] = ROOT / "data" / "bench",
 ) -> None:
     """Measure, and print the tables. 100 million: --half-hours 100000000 --bills 300 --parts marts --engines duckdb."""
     wanted = set(parts.split(","))
     # Water has files of its own.
     world = prepared(folder, bills, half_hours) if wanted & {"landing", "marts"} else World(folder, 0, 0)
-    tables = [_detectors(folder, seed)] if "detectors" in wanted else []
+    tables = _detectors(folder, [int(seed) for seed in seeds.split(",")], keep_trials) if "detectors" in wanted else []
     if "readers" in wanted:
         tables.append(_readers(folder))
     for name in engines.split(",") if wanted - {"detectors", "readers"} else ():

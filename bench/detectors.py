@@ -11,14 +11,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 ROOT = Path(__file__).resolve().parent.parent
+TRIALS = ROOT / "dbt_project" / "seeds" / "detector_trials.csv"
+"""What the warehouse knows of these scores; ledger `detector_scores` reads it."""
+SEEDS = (20210101, 1, 2, 3, 7)
+"""Worlds that are tried: the sample's, and four others."""
 
 
 @dataclass(frozen=True)
@@ -91,25 +96,24 @@ def verdict(folder: Path, seed: int) -> Verdict:
             raise RuntimeError(
                 f"{' '.join(command[:4])} exited {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
             )
-    return judged(folder / "warehouse.duckdb", world)
+    with duckdb.connect(str(folder / "warehouse.duckdb"), read_only=True) as connection:
+        return judged(lambda sql: connection.execute(sql).fetchall(), world)
 
 
-def judged(warehouse: Path, world: Path) -> Verdict:
-    """What a built warehouse says of a world, against that world's truth."""
+def judged(ask: Callable[[str], list[tuple[Any, ...]]], world: Path) -> Verdict:
+    """What a built warehouse says of a world, against that world's truth. `ask` gives the rows of a query on it."""
     planted = _planted(world / "truth_water_anomalies.csv")
     water = json.loads((world / "truth.json").read_text(encoding="utf-8"))["water"]
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        told = [
-            Event(*row)
-            for row in connection.execute(
-                "select anomaly_type, coalesce(node_id, district_id), district_id, measurement_type, starts_at, ends_at"
-                " from marts.anomalies order by starts_at, anomaly_key"
-            ).fetchall()
-        ]
-        risen = connection.execute(
-            "select district_id, starts_at, ends_at from marts.night_flow"
-            " where minimum_flow_lps is not null order by 1, 2"
-        ).fetchall()
+    told = [
+        Event(*row)
+        for row in ask(
+            "select anomaly_type, coalesce(node_id, district_id), district_id, measurement_type, starts_at, ends_at"
+            " from marts.anomalies order by starts_at, anomaly_key"
+        )
+    ]
+    risen = ask(
+        "select district_id, starts_at, ends_at from marts.night_flow where minimum_flow_lps is not null order by 1, 2"
+    )
     weeks = (datetime.fromisoformat(water["clean_weeks"][end]) for end in ("starts_at", "ends_at"))
     clean_from, clean_until = weeks
     false_alarms = tuple(
@@ -138,6 +142,19 @@ def scores(planted: Sequence[Event], told: Sequence[Event]) -> list[Score]:
         )
         for kind in sorted({event.kind for event in (*planted, *told)})
     ]
+
+
+def write_trials(verdicts: Mapping[int, Verdict], path: Path = TRIALS) -> None:
+    """Writes one row per kind and world, by kind and seed of the world, in place of what the file held."""
+    rows = sorted(
+        (one.kind, seed, one.planted, one.found, one.told, one.right)
+        for seed, verdict in verdicts.items()
+        for one in verdict.scores
+    )
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("anomaly_type", "world_seed", "planted_count", "found_count", "told_count", "right_count"))
+        writer.writerows(rows)
 
 
 def _planted(path: Path) -> list[Event]:

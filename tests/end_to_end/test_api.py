@@ -146,6 +146,24 @@ def test_the_network_balance_ends_with_the_newest_window(served: tuple[House, Ap
     assert all(row["unknown_reason"] for row in zones if row["efficiency_pct"] is None)
 
 
+def test_the_detectors_have_the_scores_of_their_trials(served: tuple[House, Api]) -> None:
+    """Five worlds of detector_trials.csv, added up by hand."""
+    house, api = served
+    found = {row["anomaly_type"]: row for row in api.rows("quality/detectors")}
+    assert set(found) == set(house.truth["water"]["anomalies"])
+    assert found["gap"] == {
+        "anomaly_type": "gap", "world_count": 5, "planted_count": 35, "found_count": 35, "told_count": 35,
+        "right_count": 35, "precision_ratio": 1.0, "recall_ratio": 1.0,
+        "anomaly_count": house.truth["water"]["anomalies"]["gap"], "critical_count": 1,
+    }  # fmt: skip
+    planted = {kind: row["planted_count"] for kind, row in found.items()}
+    assert planted["night_flow_rise"] == 2 + 2 + 2 + 2 + 2
+    assert sum(planted.values()) == 5 * 36
+    said = api.call("/openapi.json").json()["components"]["schemas"]["DetectorScoresRow"]["properties"]
+    assert said["recall_ratio"]["description"].endswith("Unit: ratio.")
+    assert "0 to 1" in said["precision_ratio"]["description"]
+
+
 def test_what_does_not_exist_yet_says_so(served: tuple[House, Api]) -> None:
     _, api = served
     node = api.rows("nodes", limit=1)[0]["node_id"]
@@ -176,6 +194,7 @@ LISTED = {
     "capacity/best-available": ("marts", "capacity_best_available", 500),
     "network/night-flow": ("marts", "night_flow", 30),
     "quality/conservation": ("ledger", "conservation", 10),
+    "quality/detectors": ("ledger", "detector_scores", 3),
     "quality/gaps": ("ledger", "interval_gaps", 2),
     "quality/freshness": ("ledger", "source_freshness", 4),
     "quality/runs": ("ledger", "load_history", 2),

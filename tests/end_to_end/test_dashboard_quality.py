@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -62,9 +63,32 @@ def test_each_balance_shows_what_became_of_what_went_in(house: House, page_of: C
 
 def test_the_anomalies_are_counted_by_kind(house: House, page_of: Callable[..., AppTest]) -> None:
     found: dict[str, int] = {}
-    for row in rows(page_of("quality"), "anomaly_type"):
+    for row in rows(page_of("quality"), "severity"):
         found[str(row["anomaly_type"])] = found.get(str(row["anomaly_type"]), 0) + int(str(row["anomalies"]))
     assert found == house.truth["water"]["anomalies"]
+
+
+def test_the_scores_of_the_detectors_are_those_of_the_trials(house: House, page_of: Callable[..., AppTest]) -> None:
+    """Five worlds of detector_trials.csv, added up by hand; the last column is of this house's own network."""
+    page = page_of("quality")
+    found = {str(row["anomaly_type"]): row for row in rows(page, "recall_ratio")}
+    counts = ("world_count", "planted_count", "found_count", "told_count", "right_count")
+    assert {kind: tuple(int(str(row[name])) for name in counts) for kind, row in found.items()} == {
+        "flat_line": (5, 25, 25, 25, 25),
+        "gap": (5, 35, 35, 35, 35),
+        "mismapped_pressure": (5, 20, 20, 20, 20),
+        "night_flow_rise": (5, 10, 10, 10, 10),
+        "no_flow": (5, 25, 25, 25, 25),
+        "out_of_range": (5, 30, 30, 30, 30),
+        "statistical_outlier": (5, 35, 35, 35, 35),
+    }
+    assert {(row["recall_ratio"], row["precision_ratio"]) for row in found.values()} == {(1.0, 1.0)}
+    told = {kind: int(str(row["anomaly_count"])) for kind, row in found.items()}
+    assert told == house.truth["water"]["anomalies"]
+    critical = {kind: int(str(row["critical_count"])) for kind, row in found.items() if row["critical_count"]}
+    # Of seven gaps the one that lasts a day or longer; every zero flow is, and so are leaks of 1 L/s or more.
+    assert (critical["gap"], critical["no_flow"], critical.get("flat_line")) == (1, 5, None)
+    assert any("synthetic worlds" in one.value for one in page.caption)
 
 
 def test_a_source_in_the_address_shows_that_source_alone(page_of: Callable[..., AppTest]) -> None:
@@ -73,7 +97,9 @@ def test_a_source_in_the_address_shows_that_source_alone(page_of: Callable[..., 
     assert {row["source"] for row in rows(page, "unexplained")} == {"openweather"}
     assert {row["source"] for row in rows(page, "late_after_h")} == {"openweather"}
     assert {row["subject"] for row in rows(page, "rows_landed")} == {"openweather"}
-    assert "Half-hours without a reading" not in [one.value for one in page.subheader]
+    assert not {"Half-hours without a reading", "How far the detectors can be trusted"} & {
+        one.value for one in page.subheader
+    }
 
 
 def test_runs_are_filtered_by_kind(house: House, page_of: Callable[..., AppTest]) -> None:
@@ -107,6 +133,10 @@ def test_what_a_ledger_holds_is_listed(new_house: House, monkeypatch: pytest.Mon
             "timestamp '2021-04-06 10:00:00' as occurred_at",
             "update ledger.conservation set unexplained = 12.5 where source = 'abbanoa' and hop = "
             "'landed files to raw sensor_logs'",
+            "update ledger.detector_scores set found_count = 28, recall_ratio = 0.8, told_count = 40, "
+            "right_count = 30, precision_ratio = 0.75 where anomaly_type = 'gap'",
+            "insert into ledger.detector_scores by name select 'a new kind' as anomaly_type, 3 as anomaly_count, "
+            "0 as critical_count",
         ):
             connection.execute(statement)
     with pages_on(new_house, monkeypatch, tmp_path) as page_of:
@@ -121,6 +151,11 @@ def test_what_a_ledger_holds_is_listed(new_house: House, monkeypatch: pytest.Mon
         assert [(row["column_name"], row["kind"]) for row in rows(page, "declared_as")] == [("pH", "undeclared")]
         assert [row["code"] for row in rows(page, "occurred_at")] == ["DATA_ENCODING"]
         assert Decimal(str(rows(page, "unexplained")[0]["unexplained"])) == Decimal("12.5")
+        scores = {str(row["anomaly_type"]): row for row in rows(page, "recall_ratio")}
+        assert (scores["gap"]["recall_ratio"], scores["gap"]["precision_ratio"]) == (0.8, 0.75)
+        assert (scores["gap"]["found_count"], scores["gap"]["right_count"]) == (28, 30)
+        assert math.isnan(float(str(scores["a new kind"]["recall_ratio"])))
+        assert scores["a new kind"]["anomaly_count"] == 3
         other = metrics(page_of("quality", source="openweather"))
         assert [other[label] for label in list(other)[:4]] == ["0", "0", "0", "0"]
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 from decimal import Decimal
 
+from bench.detectors import TRIALS, judged
 from tests.end_to_end.conftest import House
 from tests.end_to_end.test_truth import same, truth_rows
 
@@ -129,3 +131,15 @@ def test_a_leak_of_eight_tenths_of_a_litre_is_found_within_two_nights(house: Hou
             f"and starts_at >= timestamp '{leak['starts_at']}' and starts_at <= timestamp '{night}'"
         )
         assert 1 <= nights[0][0] <= 2, (leak, night)
+
+
+def test_the_trials_of_the_sample_world_say_what_the_detectors_do_in_it(house: House) -> None:
+    """Else a detector has changed: `make bench ARGS="--parts detectors --keep-trials"` measures it anew."""
+    seed = str(house.truth["size"]["seed"])
+    with TRIALS.open(newline="", encoding="utf-8") as file:
+        kept = {tuple(row.values()) for row in csv.DictReader(file) if row["world_seed"] == seed}
+    assert len(kept) == 7
+    assert kept == {
+        (one.kind, seed, str(one.planted), str(one.found), str(one.told), str(one.right))
+        for one in judged(house.query, house.world).scores
+    }

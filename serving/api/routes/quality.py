@@ -23,6 +23,7 @@ PROBLEMS = Listing(
     "landing_problems", ("occurred_at", "run_id", "source", "table_name", "uri", "code", "source_column", "source_row")
 )
 SENSOR_DAYS = Listing("data_quality_daily", ("local_date", "node_id"))
+DETECTORS = Listing("detector_scores", ("anomaly_type",))
 RUNS = Listing("load_history", ("started_at", "kind", "run_id", "subject"), is_newest_first=True)
 
 Source = Annotated[Text | None, Query(description="Only this source.")]
@@ -101,6 +102,12 @@ def sensor_days(
         after,
         limit,
     )
+
+
+@router.get("/detectors", **listed(DETECTORS))
+def detectors(caller: Reader, asked: Asked, after: After = None, limit: Limit = 1000) -> Response:
+    """How well each water detector did in generated worlds (shares, 0 to 1), and how much it told of this network."""
+    return asked.page(DETECTORS, [], after, limit)
 
 
 @router.get("/runs", **listed(RUNS))

@@ -319,6 +319,31 @@ def _anomalies() -> None:
     )
 
 
+def _detectors() -> None:
+    st.subheader("How far the detectors can be trusted", anchor="detectors")
+    st.caption(
+        "Measured on synthetic worlds, not on this network. Each of them hides the same planted faults in other "
+        "readings, so a 1 says that faults as plain as these are found, and no more. Recall is what was found of the "
+        "planted, precision what was right of the told. The last two columns are of this network."
+    )
+    shown.rows(
+        quality.detector_scores(),
+        {
+            "anomaly_type": "Kind",
+            "recall_ratio": headers.number("Recall (0 to 1)", 3),
+            "precision_ratio": headers.number("Precision (0 to 1)", 3),
+            "world_count": headers.number("Worlds"),
+            "planted_count": headers.number("Planted"),
+            "found_count": headers.number("Found of them"),
+            "told_count": headers.number("Told"),
+            "right_count": headers.number("Right of them"),
+            "anomaly_count": headers.number("Told of this network"),
+            "critical_count": headers.number("Critical of them"),
+        },
+        "No detector has been measured yet.",
+    )
+
+
 def _draw() -> None:
     source = st.selectbox(
         "Source", quality.sources(), index=None, placeholder="all sources", key="source", bind="query-params", width=300
@@ -335,6 +360,7 @@ def _draw() -> None:
     if source in (None, "abbanoa"):
         _nodes()
         _anomalies()
+        _detectors()
 
 
 page("Quality", _draw)

@@ -141,3 +141,14 @@ def anomalies() -> pa.Table:
         "min(starts_at) as first_starts_at, max(starts_at) as last_starts_at from anomalies "
         "group by anomaly_type, severity order by severity, anomaly_type limit 200"
     )
+
+
+def detector_scores() -> pa.Table:
+    """One row per kind of anomaly: faults and events of generated worlds, shares from 0 to 1 that were found and right
+    (null where there are none to share), and how many events this build told, how many of them critical."""
+    return ask(
+        "select anomaly_type, world_count, planted_count, found_count, told_count, right_count, "
+        "cast(recall_ratio as double precision) as recall_ratio, "
+        "cast(precision_ratio as double precision) as precision_ratio, anomaly_count, critical_count "
+        "from detector_scores order by anomaly_type limit 200"
+    )
