@@ -15,6 +15,8 @@ SAMPLE_FILES := docker-compose.yaml $(wildcard docker-compose.override.yaml) dep
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport VIRTUAL_ENV
+# Where it is set, every process compiles all it imports anew: 6.4 s of CPU rather than 2.4 before dbt says a word.
+unexport PYTHONDONTWRITEBYTECODE
 export UV_PROJECT_ENVIRONMENT := .venv
 export UV_PYTHON_DOWNLOADS := never
 # Utilities often sit behind a proxy with a certificate authority of their own, which only the system knows. Two names: older uv knew the second.
