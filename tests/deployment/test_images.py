@@ -64,6 +64,15 @@ def test_no_secret_and_no_argument_goes_into_a_layer(path: Path) -> None:
     assert re.findall(r"(?i)(password|secret|token|_key)\s*=", text) == []
 
 
+def test_an_image_whose_processes_write_no_compiled_modules_has_them() -> None:
+    written = {
+        path.parent.name: ("PYTHONDONTWRITEBYTECODE=1" in text, "UV_COMPILE_BYTECODE=1" in text)
+        for path in FILES
+        if "PYTHONUNBUFFERED" in (text := path.read_text(encoding="utf-8"))
+    }
+    assert written == {"airflow": (True, True), "serving": (True, True)}
+
+
 def test_packages_come_from_the_lock_and_airflow_only_where_it_runs() -> None:
     synced = {
         path.parent.name: re.findall(r"uv sync ([^\n]*)", path.read_text(encoding="utf-8"))
