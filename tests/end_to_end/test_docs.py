@@ -299,12 +299,17 @@ def test_the_catalogue_shows_every_mart_with_its_description(site: Site, seen: S
     for node in shown:
         page.evaluate("address => { location.hash = address }", f"!/model/{node['unique_id']}")
         page.wait_for_function("name => document.querySelector('h1')?.innerText.includes(name)", arg=node["name"])
-        text = words(page.inner_text("body"))
+        text = spaced(page.inner_text("body"))
         if not node["description"] or words(node["description"])[:80] not in text:
             missing.append(node["name"])
     assert missing == []
 
 
 def words(markup: str) -> str:
-    """The words of a page or of a description, without tags, markdown and spacing."""
-    return " ".join(re.sub(r"[`*]", "", html.unescape(re.sub(r"<[^>]+>", "", markup))).split())
+    """The words of a description, without tags, markdown and spacing."""
+    return spaced(html.unescape(re.sub(r"<[^>]+>", "", markup)))
+
+
+def spaced(text: str) -> str:
+    """The words of a page as it is read, in which `<` and `>` compare, without markdown and spacing."""
+    return " ".join(re.sub(r"[`*]", "", text).split())
