@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pytest
 
 from tests.alerting.receivers import Webhook, webhook
@@ -30,6 +33,17 @@ class Scheduled:
 
     def __init__(self, warehouse: TestWarehouse, airflow: Airflow, hook: Webhook, world: Path) -> None:
         self.warehouse, self.airflow, self.hook, self.world = warehouse, airflow, hook, world
+
+    def query(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a statement. What the clock starts, as freshness at :05, may hold DuckDB's file."""
+        until = time.monotonic() + SECONDS
+        while True:
+            try:
+                return self.warehouse.query(sql)
+            except duckdb.IOException:
+                if time.monotonic() > until:
+                    raise
+                time.sleep(0.5)
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def test_from_empty_to_published_marts(scheduled: Scheduled) -> None:
         scheduled.warehouse, f"select cast(sum(consumption_kwh) as varchar) from {place}fct_meter_readings"
     )
     assert float(kwh) == pytest.approx(float(truth["meters"]["consumption_kwh"]))
-    assert scheduled.warehouse.query("select count(*) from ledger.conservation where unexplained <> 0") == [(0,)]
+    assert scheduled.query("select count(*) from ledger.conservation where unexplained <> 0") == [(0,)]
 
 
 def test_a_landing_of_nothing_new_starts_nothing(scheduled: Scheduled) -> None:
@@ -93,7 +93,7 @@ def test_a_landing_of_nothing_new_starts_nothing(scheduled: Scheduled) -> None:
 
 def test_a_failing_test_stops_publishing_and_is_told_once_until_the_data_is_right(scheduled: Scheduled) -> None:
     """A file of which raw holds fewer rows than were read: the ledger does not balance."""
-    airflow, warehouse = scheduled.airflow, scheduled.warehouse
+    airflow = scheduled.airflow
     airflow.until(lambda: all_is_quiet(airflow))
     shown = published_at(scheduled)
     published_runs = len(airflow.runs("publish"))
@@ -101,8 +101,8 @@ def test_a_failing_test_stops_publishing_and_is_told_once_until_the_data_is_righ
     name = "assert_conservation_leaves_nothing_unexplained"
     first = "(select min(sha256) from raw.landed_files where source = 'energy_transfer')"
     one = f"where source = 'energy_transfer' and sha256 = {first}"
-    ((rows,),) = warehouse.query(f"select rows from raw.landed_files {one}")
-    warehouse.query(f"update raw.landed_files set rows = '7777777' {one}")
+    ((rows,),) = scheduled.query(f"select rows from raw.landed_files {one}")
+    scheduled.query(f"update raw.landed_files set rows = '7777777' {one}")
     for _ in range(2):
         run = airflow.trigger("build_energy_transfer")
         assert airflow.ended("build_energy_transfer", run) == "failed"
@@ -115,7 +115,7 @@ def test_a_failing_test_stops_publishing_and_is_told_once_until_the_data_is_righ
     assert scheduled.hook.documents[heard]["playbook"] == "docs/runbooks/build-failed.md"
     assert (len(airflow.runs("publish")), published_at(scheduled)) == (published_runs, shown)
 
-    warehouse.query(f"update raw.landed_files set rows = '{rows}' {one}")
+    scheduled.query(f"update raw.landed_files set rows = '{rows}' {one}")
     assert airflow.ended("build_energy_transfer", airflow.trigger("build_energy_transfer")) == "success"
     assert told(scheduled.hook)[heard + 1 :] == [("resolved", "failure", f"dbt/{name}")]
     airflow.until(lambda: len(airflow.runs("publish")) > published_runs and airflow.quiet("publish"))
@@ -189,7 +189,7 @@ def published_at(scheduled: Scheduled) -> Any:
 def marts(scheduled: Scheduled) -> dict[str, Any]:
     """Rows and a sum of each of some marts, of every system."""
     return {
-        name: scheduled.warehouse.query(f"select count(*), cast(sum({measure}) as varchar) from marts.{name}")
+        name: scheduled.query(f"select count(*), cast(sum({measure}) as varchar) from marts.{name}")
         for name, measure in {
             "fct_utility_bills": "amount_due_cad", "fct_meter_readings": "consumption_kwh",
             "fct_weather_daily": "observation_count", "fct_operational_capacity": "operating_capacity_dth",
