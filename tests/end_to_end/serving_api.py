@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,9 @@ def serving(house: House, folder: Path, before: Sequence[str] = (), **settings: 
     said = folder / "api.said"
     command = [*before, sys.executable, "-m", "serving.api", "serve", "--port", "0"]
     with said.open("wb") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
     try:
         deadline = time.monotonic() + START_SECONDS
         while not (found := re.search(r"The API is at (\S+),", said.read_text())):
@@ -82,8 +85,10 @@ def serving(house: House, folder: Path, before: Sequence[str] = (), **settings: 
             address, (folder / "reader.key").read_text(), (folder / "operator.key").read_text(), folder, said, process
         )
     finally:
-        process.send_signal(signal.SIGINT)
+        # As a terminal does: what stands before the command would else leave it behind.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGINT)
         try:
             process.wait(30)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
