@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -83,28 +83,28 @@ def rows(name: str, where: Sequence[Where], limit: int) -> Seen:
     Raises InspectionError: NO_SUCH_TABLE, NO_SUCH_COLUMN, FILTER_VALUE, QUERY_FAILED, QUERY_TIMEOUT or
     DENIED_INSPECTOR; BusyError while a landing or build writes; WarehouseError.
     """
-    described = _known(name)
-    with _opened() as ask:
-        found = _columns(ask, described)
-        if not found:
-            raise InspectionError("NO_SUCH_TABLE", f"{name} has not been made yet")
-        relation = f"{quoted(described.layer)}.{quoted(described.name)}"
-        sql, parameters = statement(relation, described, found, where, limit + 1)
-        table = ask(sql, parameters)
-    return Seen(table.slice(0, limit), table.num_rows > limit)
+    return _seen(name, limit, lambda described, found: conditions(described, found, where))
 
 
 def beneath(step: dictionary.Step, values: Mapping[str, Any], limit: int) -> Seen:
     """At most `limit` of the rows of the warehouse that a row was made from; `values` are that row's own, as `typed`
     gives them. Raises as `rows` does."""
-    described = _known(step.table)
+    return _seen(step.table, limit, lambda *_: (step.where, values))
+
+
+def _seen(
+    name: str,
+    limit: int,
+    where: Callable[[dictionary.Described, Sequence[Column]], tuple[str, Mapping[str, Any]]],
+) -> Seen:
+    described = _known(name)
     with _opened() as ask:
         found = _columns(ask, described)
         if not found:
-            raise InspectionError("NO_SUCH_TABLE", f"{step.table} has not been made yet")
+            raise InspectionError("NO_SUCH_TABLE", f"{name} has not been made yet")
+        condition, parameters = where(described, found)
         relation = f"{quoted(described.layer)}.{quoted(described.name)}"
-        table = ask(selected(relation, described, found, step.where, limit + 1), values)
-    return Seen(table.slice(0, limit), table.num_rows > limit)
+        return seen(lambda sql: ask(sql, parameters), relation, described, found, condition, limit)
 
 
 def files(load: str, file: str) -> pa.Table:
@@ -118,35 +118,43 @@ def files(load: str, file: str) -> pa.Table:
         )
 
 
-def statement(
-    relation: str, described: dictionary.Described, found: Sequence[Column], where: Sequence[Where], limit: int
+def conditions(
+    described: dictionary.Described, found: Sequence[Column], where: Sequence[Where]
 ) -> tuple[str, dict[str, Any]]:
-    """The SELECT over `relation` and its parameters; every name in it is one of `found`.
+    """The condition of a SELECT, empty for all rows, and its parameters; every name in it is one of `found`.
 
     Raises InspectionError NO_SUCH_COLUMN or FILTER_VALUE.
     """
     kinds = {column.name: column.kind for column in found}
-    conditions, parameters = [], {}
+    held, parameters = [], {}
     for number, one in enumerate(where):
         if one.column not in kinds:
             raise InspectionError("NO_SUCH_COLUMN", f"there is no such column in {described.layer}.{described.name}")
         if described.is_masked(one.column):
             raise InspectionError("NO_SUCH_COLUMN", f"{one.column} is masked and cannot be searched")
         parameter = "value_" + "abcdefgh"[number]
-        conditions.append(_condition(one, kinds[one.column], parameter))
+        held.append(_condition(one, kinds[one.column], parameter))
         if one.operator == "contains":
             parameters[parameter] = _bounded(one.value).lower()
         elif one.operator != "is empty":
             parameters[parameter] = _typed(one.value, kinds[one.column], one.column)
-    return selected(relation, described, found, " and ".join(conditions), limit), parameters
+    return " and ".join(held), parameters
 
 
-def selected(relation: str, described: dictionary.Described, found: Sequence[Column], where: str, limit: int) -> str:
-    """The SELECT of all columns, with MASKED in the place of what names a person. `where` may be empty."""
+def seen(
+    ask: Callable[[str], pa.Table],
+    relation: str,
+    described: dictionary.Described,
+    found: Sequence[Column],
+    where: str,
+    limit: int,
+) -> Seen:
+    """At most `limit` rows of `relation`, with MASKED in the place of what names a person. `where` may be empty."""
     listed = ", ".join(
         f"'{MASKED}' as {quoted(one.name)}" if described.is_masked(one.name) else quoted(one.name) for one in found
     )
-    return f"select {listed} from {relation}{f' where {where}' if where else ''} limit {int(limit)}"
+    table = ask(f"select {listed} from {relation}{f' where {where}' if where else ''} limit {int(limit) + 1}")
+    return Seen(table.slice(0, limit), table.num_rows > limit)
 
 
 def typed(written: Mapping[str, str], found: Sequence[Column], wanted: Iterable[str]) -> dict[str, Any]:

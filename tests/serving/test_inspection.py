@@ -6,10 +6,11 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from serving.dictionary import Described, Entry
-from serving.inspection import InspectionError, Where, statement
+from serving.inspection import InspectionError, Where, conditions, seen, typed
 from serving.published import Column
 
 BILLS = Described("staging", "bills", None, {"name": Entry(pii="direct"), "town": Entry(pii="quasi")})
@@ -28,7 +29,16 @@ LISTED = (
 
 
 def asked(*where: Where) -> tuple[str, dict[str, Any]]:
-    return statement("t", BILLS, COLUMNS, where, 11)
+    condition, parameters = conditions(BILLS, COLUMNS, where)
+    sqls: list[str] = []
+
+    def ask(sql: str) -> pa.Table:
+        sqls.append(sql)
+        return pa.table({"town": ["Cagliari"] * 11})
+
+    found = seen(ask, "t", BILLS, COLUMNS, condition, 10)
+    assert (found.table.num_rows, found.is_truncated) == (10, True)
+    return sqls[0], parameters
 
 
 def test_names_are_quoted_and_values_are_parameters() -> None:
@@ -77,3 +87,14 @@ def test_a_value_is_read_by_the_type_of_its_column(column: str, text: str, value
 def test_what_cannot_be_compared_is_refused_in_words(where: Where) -> None:
     with pytest.raises(InspectionError, match=r"FILTER_VALUE|NO_SUCH_COLUMN"):
         asked(where)
+
+
+def test_values_of_a_row_are_read_by_the_types_of_its_columns_and_what_is_not_written_is_null() -> None:
+    written = {"amount": "12.50", "day": "2021-03-28", "town": "Cagliari"}
+    assert typed(written, COLUMNS, ("amount", "at", "day")) == {
+        "amount": Decimal("12.50"), "at": None, "day": date(2021, 3, 28),
+    }  # fmt: skip
+    with pytest.raises(InspectionError, match="FILTER_VALUE"):
+        typed({"day": "yesterday"}, COLUMNS, ("day",))
+    with pytest.raises(InspectionError, match="NO_SUCH_COLUMN"):
+        typed(written, COLUMNS, ("colour",))

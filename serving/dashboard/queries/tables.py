@@ -37,31 +37,39 @@ def rows(name: str, where: Sequence[Where]) -> Seen:
     """The first SHOWN rows. Raises InspectionError, NotPublished, BusyError or WarehouseError."""
     if dictionary.tables()[name].layer in inspection.LAYERS:
         return _rows(name, tuple(where))
-    return _of_copy(name, where, SHOWN, lambda sql, parameters: ask(sql, **parameters))
+    return _of_copy(name, *_conditions(name, where), SHOWN, lambda sql, parameters: ask(sql, **parameters))
 
 
 def taken(name: str, where: Sequence[Where]) -> pa.Table:
     """The first TAKEN rows, for a file; not kept. Raises as `rows` does."""
     if dictionary.tables()[name].layer in inspection.LAYERS:
         return inspection.rows(name, where, TAKEN).table
-    return _of_copy(name, where, TAKEN, lambda sql, parameters: published().ask(sql, parameters).table).table
-
-
-def _of_copy(name: str, where: Sequence[Where], limit: int, answer: Callable[[str, dict[str, Any]], pa.Table]) -> Seen:
-    described = dictionary.tables()[name]
-    table = answer(*inspection.statement(described.name, described, columns(name), where, limit + 1))
-    return Seen(table.slice(0, limit), table.num_rows > limit)
+    answer = published().ask
+    return _of_copy(name, *_conditions(name, where), TAKEN, lambda sql, parameters: answer(sql, parameters).table).table
 
 
 def beneath(name: str, step: dictionary.Step, written: Mapping[str, str]) -> Seen:
     """The first SHOWN rows that a row of `name` was made from; `written` are that row's values as text, those that are
     null left out. Raises as `rows` does."""
     values = inspection.typed(written, columns(name), sorted(step.values))
-    described = dictionary.tables()[step.table]
-    if described.layer in inspection.LAYERS:
+    if dictionary.tables()[step.table].layer in inspection.LAYERS:
         return inspection.beneath(step, values, SHOWN)
-    table = ask(inspection.selected(described.name, described, columns(step.table), step.where, SHOWN + 1), **values)
-    return Seen(table.slice(0, SHOWN), table.num_rows > SHOWN)
+    return _of_copy(step.table, step.where, values, SHOWN, lambda sql, parameters: ask(sql, **parameters))
+
+
+def _conditions(name: str, where: Sequence[Where]) -> tuple[str, dict[str, Any]]:
+    return inspection.conditions(dictionary.tables()[name], columns(name), where)
+
+
+def _of_copy(
+    name: str,
+    where: str,
+    parameters: dict[str, Any],
+    limit: int,
+    answer: Callable[[str, dict[str, Any]], pa.Table],
+) -> Seen:
+    described = dictionary.tables()[name]
+    return inspection.seen(lambda sql: answer(sql, parameters), described.name, described, columns(name), where, limit)
 
 
 def meanings(name: str) -> pa.Table:
