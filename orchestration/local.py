@@ -17,7 +17,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -95,7 +95,6 @@ def up(port: int) -> None:
     _airflow(given, "db", "migrate")
     _airflow(given, "pools", "set", POOL, "1", "One slot: whatever opens the warehouse takes it")
     with _components(given) as processes:
-        _until_healthy(processes, given)
         print(f"\nAirflow is at {given['AIRFLOW__API__BASE_URL']}", flush=True)
         print(f"  user {USER}, password {_password(given)}", flush=True)
         print(f"  logs in {home() / 'logs'}; stop with Ctrl-C\n", flush=True)
@@ -106,7 +105,10 @@ def up(port: int) -> None:
 
 @contextmanager
 def _components(given: dict[str, str]) -> Iterator[dict[str, subprocess.Popen[bytes]]]:
-    """The components, each in a session of its own with a log of its own; all have ended when this has."""
+    """The components, each in a session of its own with a log of its own; all have ended when this has.
+
+    A scheduler that is up before the API server answers starts tasks that cannot say they begin, and so fail.
+    """
     logs = home() / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     processes: dict[str, subprocess.Popen[bytes]] = {}
@@ -122,6 +124,9 @@ def _components(given: dict[str, str]) -> Iterator[dict[str, subprocess.Popen[by
                     [_program(), name], env=given, cwd=home(), stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                     start_new_session=True,
                 )  # fmt: skip
+            if name == "api-server":
+                _until_healthy(processes, given, {"metadatabase"})
+        _until_healthy(processes, given)
         yield processes
     except KeyboardInterrupt:
         print("Stopping Airflow", flush=True)
@@ -152,7 +157,10 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def _until_healthy(processes: dict[str, subprocess.Popen[bytes]], given: dict[str, str]) -> None:
+def _until_healthy(
+    processes: dict[str, subprocess.Popen[bytes]], given: dict[str, str], parts: Container[str] | None = None
+) -> None:
+    """Until what Airflow's health tells of is healthy, or those parts of it that are named. Raises NotStarted."""
     deadline = time.monotonic() + START_SECONDS
     sick = "nothing answers"
     while time.monotonic() < deadline:
@@ -165,7 +173,8 @@ def _until_healthy(processes: dict[str, subprocess.Popen[bytes]], given: dict[st
         except (urllib.error.URLError, OSError, ValueError):
             time.sleep(1)
             continue
-        sick = ", ".join(sorted(name for name, part in health.items() if (part or {}).get("status") != "healthy"))
+        waited = {name: part for name, part in health.items() if parts is None or name in parts}
+        sick = ", ".join(sorted(name for name, part in waited.items() if (part or {}).get("status") != "healthy"))
         if not sick:
             return
         time.sleep(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 
-from airflow.sdk import Asset, MultipleCronTriggerTimetable
+from airflow.sdk import Asset, CronTriggerTimetable, MultipleCronTriggerTimetable
 from croniter import croniter
 
 from ingestion.settings import value
@@ -50,6 +50,15 @@ def crons(source: Source) -> tuple[tuple[str, ...], str | None]:
 def timetable(source: Source) -> MultipleCronTriggerTimetable:
     lines, _ = crons(source)
     return MultipleCronTriggerTimetable(*lines, timezone=source.timezone, interval=WINDOW[source.cadence])
+
+
+def clock(cron: str) -> CronTriggerTimetable:
+    """What the house does by its own clock, in UTC: never before the next time that comes.
+
+    Left alone, Airflow makes up for a time that passed shortly before it was first started, and a build or a check of
+    freshness would meet a warehouse in which nothing has landed yet.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", run_immediately=timedelta(0))
 
 
 def landed(source: str) -> Asset:

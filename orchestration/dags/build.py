@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, CronTriggerTimetable, Param, get_parsing_context
+from airflow.sdk import DAG, Param, get_parsing_context
 
 from ingestion import registry
 from orchestration import faults, graph, schedules
@@ -27,7 +27,7 @@ def building(what: str) -> DAG:
     is_whole = what == EVERYTHING
     models = [] if is_whole else graph.hanging_on(what)
     # The day turns without a landing: agreements in force, and how old everything is.
-    schedule = CronTriggerTimetable("20 0 * * *", timezone="UTC") if is_whole else [schedules.landed(what)]
+    schedule = schedules.clock("20 0 * * *") if is_whole else [schedules.landed(what)]
     params = {"full_refresh": FULL_REFRESH}
     variables = {}
     if is_whole:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG
 
 from ingestion import registry
-from orchestration import faults
+from orchestration import faults, schedules
 from orchestration.freshness import Freshness
 from orchestration.project import POOL
 
@@ -16,7 +16,7 @@ OWNER = "ingestion"
 with DAG(
     "freshness",
     description="Which tables have not landed for too long",
-    schedule=CronTriggerTimetable("5 * * * *", timezone="UTC"),
+    schedule=schedules.clock("5 * * * *"),
     catchup=False,
     max_active_runs=1,
     tags=["landing"],

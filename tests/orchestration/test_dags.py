@@ -23,16 +23,29 @@ PARSE_CPU_SECONDS = 20
 
 LOOK = """
 import json, sys, time
+from datetime import datetime, timezone
+from unittest.mock import patch
+from airflow.serialization.decoders import decode_timetable
+from airflow.serialization.encoders import encode_timetable
+from airflow.timetables.base import TimeRestriction
 import ingestion.sources
 if len(sys.argv) > 2:
     ingestion.sources.__path__.append(sys.argv[2])
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(sys.argv[1])
 def number(span): return None if span is None else span.total_seconds()
+def first(dag, minute):
+    # When a DAG that has never run is due, for an Airflow that is started so many minutes after midnight.
+    with patch("airflow.timetables.trigger.utcnow", return_value=datetime(2026, 3, 29, 0, minute, tzinfo=timezone.utc)):
+        timetable = decode_timetable(encode_timetable(dag.timetable))
+        bounds = TimeRestriction(dag.start_date, None, catchup=False)
+        due = timetable.next_dagrun_info(last_automated_data_interval=None, restriction=bounds)
+    return due and due.run_after.isoformat()
 found = {}
 for dag in bag.dags.values():
     found[dag.dag_id] = {
-        "schedule": repr(dag.timetable), "catchup": dag.catchup, "max_active_runs": dag.max_active_runs,
+        "schedule": repr(dag.timetable), "first": {minute: first(dag, minute) for minute in (8, 25)},
+        "catchup": dag.catchup, "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),
         "params": sorted(dag.params), "deadline": [number(one.interval) for one in dag.deadline or []],
         "tasks": {
@@ -207,6 +220,15 @@ def test_times_are_the_publishers(dags: dict[str, Any]) -> None:
     assert dags["land_abbanoa"]["deadline"] == [timedelta(minutes=25).total_seconds()]
     assert [name for name, dag in dags.items() if not dag["deadline"]] == ["freshness"]
     assert dags["build_abbanoa"]["deadline"] == dags["publish"]["deadline"] == [timedelta(hours=2).total_seconds()]
+
+
+def test_a_new_airflow_lands_at_once_and_makes_up_for_no_build_or_check_of_an_empty_warehouse(
+    dags: dict[str, Any],
+) -> None:
+    """Started at 00:08 or 00:25, after freshness of 00:05 and the build of 00:20 were due."""
+    assert dags["freshness"]["first"]["8"] == "2026-03-29T01:05:00+00:00"
+    assert dags["build_everything"]["first"]["25"] == "2026-03-30T00:20:00+00:00"
+    assert dags["land_abbanoa"]["first"] == {"8": "2026-03-29T00:00:00+00:00", "25": "2026-03-29T00:00:00+00:00"}
 
 
 def test_a_run_can_be_asked_for_another_day_or_a_window(dags: dict[str, Any]) -> None:
