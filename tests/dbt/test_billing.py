@@ -82,6 +82,7 @@ def test_every_column_is_typed_and_personal_ones_are_pseudonyms(built: Built) ->
         "gst_cad": Decimal("-0.50"),
         "charges_total_cad": Decimal("1000.00"),
         "amount_due_cad": Decimal("1000.00"),
+        "difference_cad": Decimal("0.00"),
         "is_estimated": False,
         "has_meter": True,
         "is_balanced": True,

@@ -170,11 +170,7 @@ def _unbalanced(since: date, until: date, towns: list[str], services: list[str])
     wrong, unknown = answers.get(False), answers.get(None)
     one, two, three = st.columns(3)
     one.metric("Lines that do not add up", f"{wrong['bills'] if wrong else 0:,}", border=True)
-    two.metric(
-        "CAD at stake",
-        f"{wrong['charges_total_cad'] - wrong['amount_due_cad']:,.2f}" if wrong else "0.00",
-        border=True,
-    )
+    two.metric("CAD at stake", f"{wrong['difference_cad'] if wrong else 0:,.2f}", border=True)
     three.metric(
         "CAD due, no charges stated",
         f"{unknown['amount_due_cad'] or 0:,.2f}" if unknown else "0.00",

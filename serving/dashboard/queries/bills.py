@@ -94,10 +94,10 @@ _LINES = "(service_to_date between $since and cast($until as date) + 1 or servic
 
 
 def balance(since: date, until: date, towns: Sequence[str] = (), services: Sequence[str] = ()) -> pa.Table:
-    """One row per answer to whether a line's charges add up to its amount due: lines, CAD of both."""
+    """One row per answer to whether a line's charges add up to its amount due: lines, CAD due and CAD at stake."""
     return ask(
-        "select is_balanced, count(*) as bills, sum(charges_total_cad) as charges_total_cad, "
-        f"sum(amount_due_cad) as amount_due_cad from fct_utility_bills where {_LINES}{_where(towns, services)} "
+        "select is_balanced, count(*) as bills, sum(amount_due_cad) as amount_due_cad, "
+        f"sum(difference_cad) as difference_cad from fct_utility_bills where {_LINES}{_where(towns, services)} "
         "group by is_balanced order by is_balanced nulls last",
         **_chosen(since, until, towns, services),
     )
@@ -107,8 +107,8 @@ def unbalanced(since: date, until: date, towns: Sequence[str] = (), services: Se
     """Bill lines whose charges do not add up to the amount due, most CAD at stake first."""
     return ask(
         f"select bill_id, {_TOWN} as town, service_type, rate_code, period_quality, charges_total_cad, amount_due_cad, "
-        "charges_total_cad - amount_due_cad as difference_cad, is_estimated, service_from_date, service_to_date "
+        "difference_cad, is_estimated, service_from_date, service_to_date "
         f"from fct_utility_bills where is_balanced = false and {_LINES}{_where(towns, services)} "
-        f"order by abs(charges_total_cad - amount_due_cad) desc, bill_id limit {LINES + 1}",
+        f"order by abs(difference_cad) desc, bill_id limit {LINES + 1}",
         **_chosen(since, until, towns, services),
     )

@@ -52,6 +52,7 @@ select
     {%- endfor %}
     charges_total_cad,
     amount_due_cad,
+    cast(charges_total_cad - amount_due_cad as numeric(18, 2)) as difference_cad,
     demand_billing,
     billed_kva,
     measured_demand,
