@@ -54,6 +54,8 @@ def serve(
         limit_concurrency=200, h11_max_incomplete_event_size=64_000, server_header=False,
     )  # fmt: skip
     listening = config.bind_socket()
+    # Whoever calls as soon as the address is said waits for the start, and is not refused.
+    listening.listen(config.backlog)
     address = f"http://{host}:{listening.getsockname()[1]}"
     console.print(f"The API is at {address}, its addresses at {address}/openapi.json", highlight=False)
     uvicorn.Server(config).run(sockets=[listening])
