@@ -9,7 +9,8 @@ MAKEFLAGS += --no-print-directory
 UV_VERSION := 0.13.8
 READY := .venv/.ready
 ARGS ?=
-TEST_WORKERS ?= 2
+# One more than the cores that this is meant for: an Airflow, a browser and an emulator of AWS are mostly waited for.
+TEST_WORKERS ?= 3
 # Files that are named take the place of those that Compose finds by itself.
 SAMPLE_FILES := docker-compose.yaml $(wildcard docker-compose.override.yaml) deployment/sample.yaml
 
@@ -80,7 +81,7 @@ airflow: setup ## Start a local Airflow with everything wired, and print its add
 	@python -m simulator run -- python -m orchestration up $(ARGS)
 
 test: setup ## Run every test, a real PostgreSQL included (ARGS='-k words' picks some, TEST_WORKERS=0 runs them in one process)
-	@pytest -n $(TEST_WORKERS) --dist loadgroup $(ARGS)
+	@pytest -n $(TEST_WORKERS) --dist loadgroup --no-loadscope-reorder $(ARGS)
 
 lint: setup ## Check style, types and SQL, as the commit hook does
 	@pre-commit run --all-files $(ARGS)

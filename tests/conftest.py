@@ -17,20 +17,27 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-SHARED_BUILDS = ("capacity", "dbt", "end_to_end", "metering", "water", "weather")
-"""Rooms whose tests look at one build per engine: two workers would each make it anew."""
+LONG = ("orchestration/test_running.py", "runbooks/test_pages.py", "metering/test_story.py", "terraform/test_cloud.py")
+"""Groups of many minutes: begun last, one of them would keep one worker busy while the others have nothing left."""
 
 
 # First: the workers read the groups in a hook of the same name, which would else come before this one and find none.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What shares a build, or else a file, stays on one worker when tests run side by side (`make test`)."""
+    """A file stays on one worker when tests run side by side (`make test`), and so does what shares a build.
+
+    Workers take the groups in the order of collection.
+    """
+    groups: dict[pytest.Item, str] = {}
     for item in items:
         room = item.path.relative_to(Path(__file__).parent)
-        name = str(room)
-        if room.parts[0] in SHARED_BUILDS:
-            name = f"{room.parts[0]} {'postgres' if 'postgres' in item.name else 'duckdb'}"
-        item.add_marker(pytest.mark.xdist_group(name))
+        groups[item] = str(room)
+        if room.parts[0] == "end_to_end":
+            groups[item] = f"end_to_end {'postgres' if 'postgres' in item.name else 'duckdb'}"
+        elif room.parts[0] == "dbt":
+            groups[item] = "dbt"
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: groups[item] not in LONG and not groups[item].startswith("end_to_end"))
 
 
 @pytest.fixture(scope="session")

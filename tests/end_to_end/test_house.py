@@ -45,11 +45,11 @@ def test_no_original_of_a_pseudonym_is_published(house: House) -> None:
     found = []
     for relation in house.shown():
         schema, name = relation.split(".")
-        for column in house.columns(relation):
-            values = house.ask(f'select distinct cast("{column}" as varchar) from {{{schema}}}.{name}')
-            hits = {value for (value,) in values} & originals
-            # A short original ("7") may equal a count by chance; what identifies a person is longer.
-            found += [(relation, column) for hit in hits if len(str(hit)) >= 5]
+        columns = ", ".join(f'cast("{column}" as varchar)' for column in house.columns(relation))
+        values = house.ask(f"select distinct unnest(array[{columns}]) from {{{schema}}}.{name}")
+        # A short original ("7") may equal a count by chance; what identifies a person is longer.
+        hits = {str(value) for (value,) in values if value in originals and len(str(value)) >= 5}
+        found += [(relation, len(hits))] if hits else []
     assert found == []
 
 

@@ -39,7 +39,7 @@ def started_until(house: House, command: list[str], models: int) -> subprocess.P
     while time.monotonic() < deadline and process.poll() is None:
         if log.exists() and log.read_text(encoding="utf-8").count("OK created") - before >= models:
             break
-        time.sleep(0.05)
+        time.sleep(0.2)
     assert process.poll() is None, "it ended before it could be stopped"
     return process
 
