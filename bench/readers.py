@@ -147,4 +147,6 @@ def measured(root: Path, seconds: float = 20.0) -> list[Waited]:
             rounds[-1].name = "cold, beside a build"
             rounds.append(read(address, key, "hot", seconds / 2))
             rounds[-1].name = "hot, beside a build"
+        if build.returncode:
+            raise subprocess.CalledProcessError(build.returncode, build.args)
     return rounds
